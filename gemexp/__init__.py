@@ -1,0 +1,75 @@
+"""A Git-style, content-addressed store for experiment configurations.
+
+The names below are the public ones; each is imported when first used, so that ``import gemexp`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gemexp.compare import Diff, Difference
+    from gemexp.config import ExperimentConfig, create_experiment_from_scoring_config
+    from gemexp.errors import (
+        AmbiguousPrefix,
+        Conflict,
+        Corrupt,
+        GemexpError,
+        InvalidInput,
+        InvalidPath,
+        InvalidText,
+        InvalidValue,
+        NoStore,
+        NotFound,
+        StoreError,
+        StoreUnwritable,
+        UnsupportedFormat,
+        UsageError,
+    )
+    from gemexp.registry import ExperimentRegistry
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AmbiguousPrefix",
+    "Conflict",
+    "Corrupt",
+    "Diff",
+    "Difference",
+    "ExperimentConfig",
+    "ExperimentRegistry",
+    "GemexpError",
+    "InvalidInput",
+    "InvalidPath",
+    "InvalidText",
+    "InvalidValue",
+    "NoStore",
+    "NotFound",
+    "StoreError",
+    "StoreUnwritable",
+    "UnsupportedFormat",
+    "UsageError",
+    "create_experiment_from_scoring_config",
+]
+
+_HOMES = {
+    "Diff": "compare",
+    "Difference": "compare",
+    "ExperimentConfig": "config",
+    "ExperimentRegistry": "registry",
+    "create_experiment_from_scoring_config": "config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'gemexp' has no attribute '{name}'")
+    from importlib import import_module
+
+    value = getattr(import_module(f"gemexp.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

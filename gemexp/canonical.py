@@ -1,0 +1,281 @@
+"""Values to canonical bytes and back: the one place that decides what is equal, and the sole importer of msgpack.
+
+The format is specified in ``docs/spec/canonical.md``: a strict subset of MessagePack in which every value has
+exactly one encoding.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+import msgpack
+
+from gemexp.errors import Corrupt, InvalidValue
+
+MAX_DEPTH = 64
+MAX_BYTES = 4 * 1024 * 1024
+MIN_INT = -(2**63)
+MAX_INT = 2**64 - 1
+FLOAT_KEY = "$float"
+
+# One fixed bit pattern: float("nan") may carry another payload or a sign on some platforms.
+_NAN_BITS = bytes.fromhex("7ff8000000000000")
+_NAN = struct.unpack(">d", _NAN_BITS)[0]
+_CANONICAL_SPECIALS = (_NAN_BITS, bytes(8))
+
+
+def normalise(value: Any) -> Any:
+    """Turn ``value`` into plain data: None, bool, int, float, str, list, and dict with sorted str keys.
+
+    Tuples become lists; numpy scalars and arrays of numbers, dates and aware datetimes, pure paths, enums,
+    dataclasses, attrs and pydantic instances and OmegaConf containers become what they stand for. The result
+    shares nothing mutable with ``value``.
+
+    Raises:
+        InvalidValue: Something in it has no place in a configuration; ``path`` leads to it.
+    """
+    return _Normaliser().value(value, 1)
+
+
+def encode(value: Any) -> bytes:
+    """Return the canonical bytes of ``value``, which is normalised first.
+
+    Raises:
+        InvalidValue: As `normalise`, or the encoding is larger than 4 MiB.
+    """
+    data = _pack(normalise(value))
+    if len(data) > MAX_BYTES:
+        raise _too_large()
+    return data
+
+
+def decode(data: bytes) -> Any:
+    """Return the value that ``data`` is the canonical encoding of.
+
+    Raises:
+        Corrupt: ``data`` is not canonical: msgpack's readers accept much that `encode` never writes.
+    """
+    if len(data) > MAX_BYTES:
+        raise Corrupt(f"is larger than {MAX_BYTES} bytes")
+    try:
+        # Walks the bytes without building anything, so that a declared length of 4 GiB allocates nothing.
+        walker = msgpack.Unpacker(max_buffer_size=MAX_BYTES, read_size=1)
+        walker.feed(data)
+        walker.skip()
+        value = msgpack.unpackb(data, raw=False, strict_map_key=True, use_list=True, ext_hook=_refuse_extension)
+        _check_decoded(value, 1)
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
+        raise Corrupt(f"is not canonical: {error or type(error).__name__}") from None
+    if _pack(value) != data:
+        raise Corrupt("is not canonical: the same value encodes to other bytes")
+    return value
+
+
+class _Normaliser:
+    """One walk over one value; ``room`` bounds it where aliases would make a small text enormous."""
+
+    __slots__ = ("room",)
+
+    def __init__(self) -> None:
+        self.room = MAX_BYTES
+
+    def value(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self._text(value)
+        if kind is float:
+            if value != value:
+                return _NAN
+            return value + 0.0  # -0.0 + 0.0 is 0.0
+        if kind is int:
+            if MIN_INT <= value <= MAX_INT:
+                return value
+            raise InvalidValue("is an integer outside -2^63 to 2^64-1", hint="write it as a string")
+        if value is None or kind is bool:
+            return value
+        if kind is dict:
+            return self._map(value, depth)
+        if kind is list or kind is tuple:
+            return self._array(value, depth)
+        return self._other(value, depth)
+
+    def _text(self, text: str) -> str:
+        self.room -= len(text)
+        if self.room < 0:
+            raise _too_large()
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise InvalidValue(
+                    f"holds the lone surrogate U+{ord(text[error.start]):04X}", hint="it is not text; decode it first"
+                ) from None
+        return text
+
+    def _enter(self, size: int, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise InvalidValue(f"is nested deeper than {MAX_DEPTH} levels", hint="does it contain itself?")
+        self.room -= size
+        if self.room < 0:
+            raise _too_large()
+
+    def _array(self, items: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
+        self._enter(len(items), depth)
+        result = []
+        for position, item in enumerate(items):
+            try:
+                result.append(self.value(item, depth + 1))
+            except InvalidValue as error:
+                raise error.inside(position)  # noqa: B904 - the same error, on its way out
+        return result
+
+    def _map(self, mapping: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        self._enter(2 * len(mapping), depth)
+        items = {self._key(key): value for key, value in mapping.items()}
+        if len(items) != len(mapping):
+            raise InvalidValue("has two keys that are the same text")
+        if FLOAT_KEY in items and len(items) == 1:
+            raise InvalidValue(f"has '{FLOAT_KEY}' as its only key, which JSON needs for nan and inf", hint="rename it")
+        result = {}
+        # Code points of text without surrogates sort as their UTF-8 bytes do.
+        for key in sorted(items):
+            try:
+                result[key] = self.value(items[key], depth + 1)
+            except InvalidValue as error:
+                raise error.inside(key)  # noqa: B904 - the same error, on its way out
+        return result
+
+    def _key(self, key: Any) -> str:
+        if type(key) is not str:
+            if not isinstance(key, str):
+                raise InvalidValue(f"has the key {key!r} of type {type(key).__name__}", hint="quote it: keys are text")
+            key = str.__str__(key)
+        return self._text(key)
+
+    def _other(self, value: Any, depth: int) -> Any:
+        if isinstance(value, Enum):
+            return self.value(value.value, depth)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and isinstance(value, (numpy.generic, numpy.ndarray)):
+            return self._numpy(value, depth)
+        if isinstance(value, str):
+            return self._text(str.__str__(value))
+        if isinstance(value, int):
+            return self.value(int.__int__(value), depth)
+        if isinstance(value, float):
+            return self.value(float.__float__(value), depth)
+        if isinstance(value, datetime):
+            if value.utcoffset() is None or value != value:  # pandas.NaT is a datetime that is not itself
+                raise InvalidValue("is a datetime without a time zone", hint="give it one, or write it as a string")
+            return value.isoformat()
+        if isinstance(value, date):
+            return value.isoformat()
+        pathlib = sys.modules.get("pathlib")  # loaded if a path exists; importing it costs more than this module
+        if pathlib is not None and isinstance(value, pathlib.PurePath):
+            return self._text(value.as_posix())
+        if _is_omegaconf(value):
+            return self.value(_resolve_omegaconf(value), depth)
+        if isinstance(value, Mapping):
+            return self._map(value, depth)
+        if isinstance(value, (list, tuple)):
+            return self._array(list(value), depth)
+        fields = _fields(value)
+        if fields is not None:
+            return self._map(fields, depth)
+        raise _unsupported(value)
+
+    def _numpy(self, value: Any, depth: int) -> Any:
+        if value.dtype.kind not in "biuf" and not (value.dtype.kind == "U" and value.ndim == 0):
+            raise InvalidValue(f"is numpy data of dtype {value.dtype}", hint="turn it into numbers or strings first")
+        if value.dtype.kind == "f" and value.dtype.itemsize > 8:
+            raise InvalidValue(f"is numpy data of dtype {value.dtype}", hint="convert it to float64 first")
+        if value.size > MAX_BYTES:
+            raise _too_large()
+        return self.value(value.item() if value.ndim == 0 else value.tolist(), depth)
+
+
+def _check_decoded(value: Any, depth: int) -> None:
+    """Refuse what msgpack reads back to the same bytes, but `encode` never writes. Faster than normalising again."""
+    kind = type(value)
+    if kind is dict or kind is list:
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+        if kind is dict:
+            keys = list(value)
+            if keys != sorted(keys) or keys == [FLOAT_KEY]:
+                raise ValueError("a map's keys are not in order, or not allowed")
+            value = value.values()
+        for item in value:
+            _check_decoded(item, depth + 1)
+    elif kind is float:
+        if (value != value or not value) and struct.pack(">d", value) not in _CANONICAL_SPECIALS:
+            raise ValueError("it holds -0.0, or a NaN with other bits than the one allowed")
+    elif kind is bytes:
+        raise ValueError("it holds binary data")
+
+
+def _fields(value: Any) -> Mapping[str, Any] | None:
+    """Return the fields of a dataclass, attrs or pydantic instance, or None."""
+    if isinstance(value, type):
+        return None
+    names = getattr(type(value), "__dataclass_fields__", None)
+    if names is not None:
+        from dataclasses import fields
+
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    attributes = getattr(type(value), "__attrs_attrs__", None)
+    if attributes is not None:
+        return {attribute.name: getattr(value, attribute.name) for attribute in attributes}
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and isinstance(value, pydantic.BaseModel):
+        return dict(value)
+    return None
+
+
+def _is_omegaconf(value: Any) -> bool:
+    omegaconf = sys.modules.get("omegaconf")
+    return omegaconf is not None and bool(omegaconf.OmegaConf.is_config(value))
+
+
+def _resolve_omegaconf(value: Any) -> Any:
+    omegaconf = sys.modules["omegaconf"]
+    try:
+        return omegaconf.OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+    except omegaconf.errors.OmegaConfBaseException as error:
+        raise InvalidValue(f"cannot be resolved: {str(error).splitlines()[0]}") from None
+
+
+def _unsupported(value: Any) -> InvalidValue:
+    if isinstance(value, type):
+        return InvalidValue(f"is the class {value.__name__}", hint="write its name as a string")
+    return InvalidValue(f"is of type {type(value).__name__}, which a configuration cannot hold", hint=_remedy(value))
+
+
+def _remedy(value: Any) -> str:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "decode it to text, or store its hash"
+    if isinstance(value, (set, frozenset)):
+        return "a set has no order; use a sorted list"
+    return "use numbers, text, true, false, null, lists and maps with text keys"
+
+
+def _too_large() -> InvalidValue:
+    return InvalidValue(
+        f"takes more than {MAX_BYTES} bytes when encoded",
+        hint="keep data out of configurations: store it as a file, and its hash here",
+    )
+
+
+def _pack(value: Any) -> bytes:
+    # strict_types: nothing is encoded as its base class; use_bin_type: str has its own type, with 8-bit lengths.
+    packed: bytes = msgpack.packb(value, use_bin_type=True, use_single_float=False, strict_types=True)
+    return packed
+
+
+def _refuse_extension(code: int, data: bytes) -> Any:
+    raise ValueError(f"it holds the extension type {code}")

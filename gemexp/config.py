@@ -1,0 +1,354 @@
+"""What a configuration is: four sections that make its hash, and the description, tags and time that don't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any
+
+from gemexp import canonical
+from gemexp.digest import hash_bytes, short
+from gemexp.errors import Corrupt, InvalidInput, InvalidValue
+from gemexp.notation import inline
+
+CONFIG_KIND = "gemexp/config@1"
+SECTIONS = ("feature_names", "feature_transformations", "feature_weights", "hyperparameters")
+METADATA = ("description", "tags", "created_at", "config_hash")
+
+
+class ExperimentConfig:
+    """One experiment's configuration.
+
+    Its hash covers `feature_names` (as a set), `feature_weights`, `feature_transformations` and `hyperparameters`,
+    and nothing else. Values are copied and normalised when handed in, so that what is stored is what was given.
+
+    Args:
+        feature_names: The features used, each once. Order does not matter to the hash.
+        feature_weights: Weight by feature; stored as floats. Need not match `feature_names`.
+        hyperparameters: Anything `gemexp.canonical.normalise` takes, nested as deep as needed.
+        feature_transformations: Transformation by feature, such as ``"log"``.
+        description: Free text.
+        tags: Labels; repeated ones count once.
+        created_at: ISO 8601 time; now if not given. A time without a zone is taken as UTC.
+        config_hash: If given, must be the hash that the rest has.
+
+    Raises:
+        InvalidValue: A part cannot be stored, or `config_hash` is another configuration's.
+    """
+
+    __slots__ = (
+        "created_at",
+        "description",
+        "feature_names",
+        "feature_transformations",
+        "feature_weights",
+        "hyperparameters",
+        "tags",
+    )
+    __hash__ = None  # type: ignore[assignment]  # mutable: use config_hash as a key
+
+    def __init__(
+        self,
+        feature_names: Iterable[str],
+        feature_weights: Mapping[str, float],
+        hyperparameters: Mapping[str, Any] | None = None,
+        feature_transformations: Mapping[str, Any] | None = None,
+        description: str = "",
+        tags: Iterable[str] = (),
+        created_at: str | datetime | None = None,
+        config_hash: str | None = None,
+    ) -> None:
+        self.feature_names = _names(feature_names, "feature_names")
+        self.feature_weights = _weights(feature_weights)
+        self.hyperparameters = _map(hyperparameters, "hyperparameters")
+        self.feature_transformations = _map(feature_transformations, "feature_transformations")
+        self.description = _text(description, "description")
+        self.tags = sorted(set(_texts(tags, "tags")))
+        self.created_at = _timestamp(created_at)
+        if config_hash is not None and config_hash != self.compute_hash():
+            raise InvalidValue(
+                f"is {inline(config_hash)}, but the configuration's hash is {self.compute_hash()}",
+                path=("config_hash",),
+                hint="the configuration was edited after it was hashed; remove config_hash to track it as a new one",
+            )
+
+    @property
+    def config_hash(self) -> str:
+        """The hash of the configuration as it is now."""
+        return self.compute_hash()
+
+    def compute_hash(self) -> str:
+        """Return the SHA-256 of the canonical bytes, 64 hexadecimal digits."""
+        return hash_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical bytes: the content of this configuration's object file."""
+        return canonical.encode(
+            {
+                "$": CONFIG_KIND,
+                "feature_names": sorted(_names(self.feature_names, "feature_names")),
+                "feature_transformations": self.feature_transformations,
+                "feature_weights": _weights(self.feature_weights),
+                "hyperparameters": self.hyperparameters,
+            }
+        )
+
+    @classmethod
+    def from_bytes(
+        cls, data: bytes, *, description: str = "", tags: Iterable[str] = (), created_at: str = ""
+    ) -> ExperimentConfig:
+        """Read a configuration's object, with the metadata that the store keeps beside it.
+
+        Raises:
+            Corrupt: The bytes are not canonical, or not a configuration's.
+        """
+        value = canonical.decode(data)
+        if object_kind(value) != CONFIG_KIND:
+            raise Corrupt("is not a configuration", expected=CONFIG_KIND, actual=object_kind(value))
+        _check_sections(value)
+        # Decoded data is plain, canonical and nobody else's: it needs no second normalisation.
+        config = cls.__new__(cls)
+        for section in SECTIONS:
+            setattr(config, section, value[section])
+        config.description = description
+        config.tags = sorted(tags)
+        config.created_at = created_at
+        return config
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all eight fields as plain data that shares nothing with this configuration."""
+        return {
+            "feature_names": list(self.feature_names),
+            "feature_weights": dict(self.feature_weights),
+            "hyperparameters": canonical.normalise(self.hyperparameters),
+            "feature_transformations": canonical.normalise(self.feature_transformations),
+            "description": self.description,
+            "tags": list(self.tags),
+            "created_at": self.created_at,
+            "config_hash": self.config_hash,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ExperimentConfig:
+        """Read what `to_dict` returns; sections and metadata that are missing are empty.
+
+        Raises:
+            InvalidValue: A key is unknown, or a part cannot be stored.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidValue(f"is {type(data).__name__}, not a map")
+        known = (*SECTIONS, *METADATA)
+        for key in data:
+            if key not in known:
+                close = get_close_matches(str(key), known, n=1)
+                hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+                raise InvalidValue("is not a part of an experiment configuration", path=(str(key),), hint=hint)
+        given = {key: value for key, value in data.items() if value is not None or key in ("created_at", "config_hash")}
+        return cls(given.pop("feature_names", ()), given.pop("feature_weights", {}), **given)
+
+    def to_json(self) -> str:
+        """Return all eight fields as strict JSON, indented, keys sorted."""
+        from gemexp import formats
+
+        return formats.dumps(self.to_dict(), "json", indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> ExperimentConfig:
+        """Read what `to_json` returns.
+
+        Raises:
+            InvalidText: It is not JSON.
+            InvalidValue: As `from_dict`.
+        """
+        from gemexp import formats
+
+        return cls.from_dict(formats.loads(text, "json"))
+
+    def summary(self) -> str:
+        """Describe the configuration for people, in several lines; weights to four decimals."""
+        lines = [
+            f"Experiment Configuration: {short(self.config_hash)}",
+            f"Created: {self.created_at}",
+            f"Description: {self.description or '(none)'}",
+            f"Tags: {', '.join(self.tags) or '(none)'}",
+            "",
+            f"Features ({len(self.feature_names)}):",
+        ]
+        for name in sorted(self.feature_names):
+            weight = self.feature_weights.get(name, 0.0)
+            transform = self.feature_transformations.get(name, "none")
+            shown = transform if isinstance(transform, str) else inline(transform)
+            lines.append(f"  - {name}: weight={weight:.4f}, transform={shown}")
+        if self.hyperparameters:
+            lines += ["", "Hyperparameters:"]
+            for key, value in sorted(self.hyperparameters.items()):
+                lines.append(f"  - {key}: {value if isinstance(value, str) else inline(value)}")
+        return "\n".join(lines)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal configurations with equal description, tags and time."""
+        if not isinstance(other, ExperimentConfig):
+            return NotImplemented
+        return (
+            self.description == other.description
+            and self.tags == other.tags
+            and self.created_at == other.created_at
+            and self.to_bytes() == other.to_bytes()
+        )
+
+    def __repr__(self) -> str:
+        return f"<ExperimentConfig {short(self.config_hash)} {self.description!r}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks; all text in it is escaped."""
+        from gemexp import html
+
+        return html.config_table(self)
+
+
+def config_from_value(value: Any, *, params: bool = False) -> ExperimentConfig:
+    """Make a configuration from what a file holds.
+
+    A map that has any of the four sections is an experiment configuration; one that has none becomes
+    ``hyperparameters`` whole, so that any framework's file can be tracked as it is.
+
+    Args:
+        value: What the file holds.
+        params: Take the map as hyperparameters even if it has sections.
+
+    Raises:
+        InvalidValue: It is not a map, a key beside the sections is unknown, or a part cannot be stored.
+    """
+    if not isinstance(value, Mapping):
+        name = "nothing" if value is None else type(value).__name__
+        raise InvalidValue(f"is {name}, not a map", hint="a configuration is a map of names to values")
+    if params or not any(section in value for section in SECTIONS):
+        return ExperimentConfig((), {}, hyperparameters=value)
+    return ExperimentConfig.from_dict(value)
+
+
+def create_experiment_from_scoring_config(
+    weights: Mapping[str, float],
+    features: Iterable[str],
+    hyperparameters: Mapping[str, Any] | None = None,
+    description: str = "",
+    tags: Iterable[str] | None = None,
+) -> ExperimentConfig:
+    """Make a configuration from a scoring's weights, such as `gemexp.scoring.WEIGHTS`."""
+    return ExperimentConfig(
+        feature_names=features,
+        feature_weights=weights,
+        hyperparameters=hyperparameters,
+        description=description,
+        tags=tags or (),
+    )
+
+
+def object_kind(value: Any) -> str | None:
+    """Return the kind that an object's ``$`` entry gives, such as ``gemexp/config@1``."""
+    kind = value.get("$") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def instant(created_at: str) -> datetime:
+    """Return the moment an ISO 8601 text means; without a zone it is UTC.
+
+    Raises:
+        InvalidInput: It is not ISO 8601.
+    """
+    try:
+        moment = datetime.fromisoformat(created_at)
+        return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            f"{inline(created_at)} is not a time", hint="write ISO 8601, such as 2024-01-31T09:00:00Z"
+        ) from None
+
+
+def now() -> str:
+    """Return the current time as ISO 8601 in UTC, to the microsecond."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _check_sections(value: dict[str, Any]) -> None:
+    if sorted(value) != ["$", *SECTIONS]:
+        raise Corrupt(f"does not have exactly the sections {', '.join(SECTIONS)}")
+    names = value["feature_names"]
+    if type(names) is not list or not all(type(name) is str for name in names) or sorted(set(names)) != names:
+        raise Corrupt("is not a valid configuration: 'feature_names' is not a sorted list of different names")
+    for section in SECTIONS[1:]:
+        if type(value[section]) is not dict:
+            raise Corrupt(f"is not a valid configuration: '{section}' is not a map")
+    if not all(type(weight) is float for weight in value["feature_weights"].values()):
+        raise Corrupt("is not a valid configuration: 'feature_weights' holds something that is not a float")
+
+
+def _timestamp(created_at: str | datetime | None) -> str:
+    if created_at is None:
+        return now()
+    text = created_at.isoformat() if isinstance(created_at, datetime) else created_at
+    if not isinstance(text, str):
+        raise InvalidValue(f"is {inline(text)}, not a time", path=("created_at",))
+    try:
+        instant(text)
+    except InvalidInput as error:
+        raise InvalidValue(f"is not a time: {error.message}", path=("created_at",), hint=error.hint) from None
+    return text
+
+
+def _text(text: Any, field: str) -> str:
+    if not isinstance(text, str):
+        raise InvalidValue(f"is {type(text).__name__}, not text", path=(field,))
+    try:
+        plain: str = canonical.normalise(text)
+    except InvalidValue as error:
+        raise error.inside(field) from None
+    return plain
+
+
+def _texts(texts: Any, field: str) -> list[str]:
+    if isinstance(texts, (str, bytes, Mapping)) or not isinstance(texts, Iterable):
+        raise InvalidValue(f"is {type(texts).__name__}, not a list of text", path=(field,), hint="write a list")
+    result = []
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InvalidValue(f"is {type(text).__name__}, not text", path=(field, position), hint="quote it")
+        try:
+            result.append(canonical.normalise(text))
+        except InvalidValue as error:
+            raise error.inside(position).inside(field) from None
+    return result
+
+
+def _names(names: Any, field: str) -> list[str]:
+    result = _texts(names, field)
+    if len(set(result)) != len(result):
+        seen: set[str] = set()
+        for position, name in enumerate(result):
+            if name in seen:
+                raise InvalidValue(f"repeats the name {inline(name)}", path=(field, position), hint="remove one")
+            seen.add(name)
+    return result
+
+
+def _map(mapping: Any, field: str) -> dict[str, Any]:
+    if mapping is None:
+        return {}
+    try:
+        plain = canonical.normalise(mapping)
+        if not isinstance(plain, dict):
+            raise InvalidValue(f"is {type(mapping).__name__}, not a map")
+    except InvalidValue as error:
+        raise error.inside(field) from None
+    return plain
+
+
+def _weights(weights: Any) -> dict[str, float]:
+    plain = _map({} if weights is None else weights, "feature_weights")
+    result = {}
+    for name, weight in plain.items():
+        if type(weight) is not float and type(weight) is not int:
+            raise InvalidValue(f"is {inline(weight)}, not a number", path=("feature_weights", name))
+        result[name] = float(weight)
+    return result

@@ -1,0 +1,141 @@
+"""Reading experiments out of a home-made ``experiments.sqlite``, the registry that gemexp replaces.
+
+Its table ``experiments`` holds one row a configuration, ``config_json`` the whole of it; ``experiment_tags`` holds
+tags. The file is opened read-only and is left as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gemexp import formats
+from gemexp.config import SECTIONS, ExperimentConfig
+from gemexp.errors import InvalidInput, InvalidValue
+from gemexp.notation import inline
+
+_COLUMNS = ("config_hash", "created_at", "description", *SECTIONS, "tags", "config_json")
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+_MAX_SECONDS = 600.0
+_MAX_CELL_BYTES = 64 * 1024 * 1024
+
+
+class LegacyExperiment(NamedTuple):
+    """A configuration, and the hash by which the old registry knew it."""
+
+    old_hash: str
+    config: ExperimentConfig
+
+
+def is_database(path: str) -> bool:
+    """Tell whether a file is a SQLite database; an empty file is one that holds nothing."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_SQLITE_MAGIC)) in (b"", _SQLITE_MAGIC)
+    except OSError:
+        return False
+
+
+def has_experiments(path: str) -> bool:
+    """Tell whether a file is a registry of the old format.
+
+    Raises:
+        InvalidInput: It is not a SQLite database, or a damaged one.
+    """
+    with _open(path) as connection:
+        return _is_registry(connection)
+
+
+def read_experiments(path: str) -> list[LegacyExperiment]:
+    """Read all experiments of an old registry, in the order of their time; nothing is returned if any is unusable.
+
+    Raises:
+        InvalidInput: The file is not such a registry, or a row in it cannot be used; the message names the row.
+    """
+    with _open(path) as connection:
+        if not _is_registry(connection):
+            raise InvalidInput("has no table 'experiments' with a 'config_hash' and a 'config_json'", source=path)
+        tags: dict[str, list[str]] = {}
+        for old_hash, tag in _tag_rows(connection):
+            tags.setdefault(old_hash, []).append(tag)
+        columns = [name for name in _COLUMNS if name in _column_names(connection, "experiments")]
+        # The names come from _COLUMNS, not from the file.
+        rows = connection.execute(f"SELECT {', '.join(columns)} FROM experiments ORDER BY created_at, rowid")  # noqa: S608
+        found = []
+        for values in rows:
+            row = dict(zip(columns, values, strict=True))
+            old_hash = row["config_hash"]
+            source = f"{path}: experiments[{old_hash if isinstance(old_hash, str) else inline(old_hash)}]"
+            if not isinstance(old_hash, str) or not old_hash:
+                raise InvalidInput("has no text as its config_hash", source=source)
+            try:
+                found.append(LegacyExperiment(old_hash, _config(row, tags.get(old_hash, []), source)))
+            except InvalidInput as error:
+                error.source = error.source or source
+                raise
+        return found
+
+
+@contextlib.contextmanager
+def _open(path: str) -> Iterator[sqlite3.Connection]:
+    """Open a file that may be hostile: read-only, no code from its schema, bounded work."""
+    if not Path(path).is_file():
+        raise InvalidInput("is a directory" if Path(path).is_dir() else "no such file or directory", source=path)
+    if not is_database(path):
+        raise InvalidInput("is not a SQLite database", source=path)
+    try:
+        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            deadline = time.monotonic() + _MAX_SECONDS
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_CELL_BYTES)
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA query_only = ON")
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise InvalidInput(f"cannot be read as a SQLite database: {error}", source=path) from None
+
+
+def _is_registry(connection: sqlite3.Connection) -> bool:
+    return {"config_hash", "config_json"} <= _column_names(connection, "experiments")
+
+
+def _column_names(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+
+
+def _tag_rows(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    if {"config_hash", "tag"} <= _column_names(connection, "experiment_tags"):
+        yield from connection.execute("SELECT config_hash, tag FROM experiment_tags ORDER BY config_hash, tag")
+
+
+def _config(row: dict[str, Any], tags: list[str], source: str) -> ExperimentConfig:
+    """Build a config from ``config_json``; columns fill in what it lacks, and tags of all three places count."""
+    whole = _cell(row, "config_json", source) or {}
+    if not isinstance(whole, dict):
+        raise InvalidValue(f"is {inline(whole)}, not a map", path=("config_json",))
+    for section in SECTIONS:
+        if whole.get(section) is None:
+            whole[section] = _cell(row, section, source)
+    for name in ("description", "created_at"):
+        if row.get(name) is not None:
+            whole[name] = row[name]
+    whole["tags"] = [*(whole.get("tags") or ()), *(_cell(row, "tags", source) or ()), *tags]
+    # The old hash was computed from other bytes; what is kept of it is the alias.
+    whole.pop("config_hash", None)
+    return ExperimentConfig.from_dict({key: value for key, value in whole.items() if value is not None})
+
+
+def _cell(row: dict[str, Any], column: str, source: str) -> Any:
+    text = row.get(column)
+    if text is None or text == "":
+        return None
+    if not isinstance(text, (str, bytes)):
+        raise InvalidInput(f"its '{column}' is not JSON text, but {inline(text)}", source=source)
+    return formats.loads(text, "json", source=f"{source}.{column}")

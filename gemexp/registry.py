@@ -1,0 +1,413 @@
+"""The registry: an opened store, in the words of those who use it."""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gemexp import revision
+from gemexp.compare import Diff, compare, explain
+from gemexp.config import ExperimentConfig, instant
+from gemexp.digest import hash_bytes, is_prefix
+from gemexp.errors import Corrupt, NotFound
+from gemexp.paths import select
+from gemexp.store import layout, location, objects, records, sets
+from gemexp.store.files import Batch, Folder
+from gemexp.store.records import Metadata
+
+if TYPE_CHECKING:
+    from gemexp.legacy import LegacyExperiment
+
+_BATCH_CONFIGS = 256
+_PROBE_TAGS_BELOW = 32
+
+
+class Registered(NamedTuple):
+    """What registering a configuration came to: its hash, and whether the store did not show it before."""
+
+    config_hash: str
+    created: bool
+
+
+class ExperimentRegistry:
+    """An opened store.
+
+    Args:
+        path: A folder, or a SQLite file whose store lies beside it (``db.sqlite`` in ``db.gemexp``); experiments that
+            the file holds in the old registry's format are imported once, and the file is left as it is. Without a
+            path: the folder that ``GEMEXP_DIR`` names, or the nearest ``.gemexp`` upwards from the current folder.
+        create: Make the store if there is none.
+
+    Raises:
+        NoStore: There is no store, and ``create`` is false.
+        UnsupportedFormat: The store is a newer version's.
+        StoreUnwritable: The store cannot be made.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, create: bool = True) -> None:
+        where = location.locate(path)
+        holds_experiments = where.database is not None and _holds_experiments(where.database)
+        if not location.is_store(where.root) and (create or holds_experiments):
+            location.init(where.root)
+        location.check(where.root)
+        self._folder = Folder(where.root)
+        if holds_experiments and where.database is not None:
+            self._import_once(where.database)
+
+    @property
+    def root(self) -> str:
+        """The store's folder, absolute."""
+        return self._folder.root
+
+    # Registering
+
+    def register(self, config: ExperimentConfig, *, parents: Iterable[str] = ()) -> str:
+        """Store a configuration; when this returns, it is durable.
+
+        Registering it again changes nothing, except that another description replaces the current one and more
+        tags are added.
+
+        Args:
+            config: What to store.
+            parents: Hashes of configurations that it was made from.
+
+        Returns:
+            Its hash.
+
+        Raises:
+            InvalidValue: It cannot be stored; nothing was written.
+            StoreUnwritable: The file system refused.
+        """
+        return self.register_all([config], parents=parents)[0].config_hash
+
+    def add_many(self, configs: Iterable[ExperimentConfig]) -> list[str]:
+        """Store many configurations, sharing the cost of making them durable; return their hashes.
+
+        Configurations are written in batches as they come: if one cannot be stored, those before it may have been.
+        """
+        return [registered.config_hash for registered in self.register_all(configs)]
+
+    def register_all(self, configs: Iterable[ExperimentConfig], *, parents: Iterable[str] = ()) -> list[Registered]:
+        """Store many configurations as `add_many`, and tell which the store did not show before."""
+        parents = list(parents)
+        result: list[Registered] = []
+        batch = self._folder.batch()
+        pending: dict[str, bytes] = {}
+        for config in configs:
+            data = config.to_bytes()
+            config_hash = hash_bytes(data)
+            if config_hash in pending or len(pending) == _BATCH_CONFIGS:
+                self._commit(batch, pending)  # a second registration builds on the records of the first
+            objects.put(batch, data)
+            pending[config_hash] = data
+            result.append(Registered(config_hash, self._add_metadata(batch, config_hash, config, parents)))
+        self._commit(batch, pending)
+        return result
+
+    def _commit(self, batch: Batch, pending: dict[str, bytes]) -> None:
+        batch.commit()
+        # A collector may have taken an object between our finding it there and our record keeping it alive.
+        lost = [data for config_hash, data in pending.items() if not objects.exists(self._folder, config_hash)]
+        pending.clear()
+        for data in lost:
+            objects.put(batch, data)
+        if lost:
+            batch.commit()
+
+    def _add_metadata(self, batch: Batch, config_hash: str, config: ExperimentConfig, parents: list[str]) -> bool:
+        known = records.metadata(self._folder, config_hash)
+        new_parents = [parent for parent in parents if parent != config_hash and parent not in known.parents]
+        earlier = not known.puts or instant(config.created_at) < instant(known.created_at)
+        if earlier or new_parents:
+            description = "" if known.puts else config.description
+            records.put(batch, config_hash, created_at=config.created_at, description=description, parents=new_parents)
+        else:
+            records.keep(self._folder, batch, config_hash, known.puts[0])
+        if known.puts and config.description and config.description != known.description:
+            records.describe(batch, config_hash, config.description, known.heads)
+        revived = sets.remove(self._folder, batch, layout.DELETED, config_hash)
+        for tag in config.tags:
+            sets.add(self._folder, batch, layout.tag_folder(tag), config_hash)
+        return revived or not known.puts
+
+    # Looking up
+
+    def get(self, prefix: str) -> ExperimentConfig | None:
+        """Return the configuration that a hash, its beginning, or another revision means; None if there is none.
+
+        Raises:
+            AmbiguousPrefix: Several answer to it; ``candidates`` are their hashes.
+            Corrupt: Its object is damaged.
+        """
+        try:
+            return self.load(self.resolve(prefix))
+        except NotFound:
+            return None
+
+    def resolve(self, rev: str, *, deleted: bool = False) -> str:
+        """Return the hash that a revision means.
+
+        Raises:
+            NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
+        """
+        return revision.resolve(self._folder, rev, deleted=deleted)
+
+    def select(self, rev: str) -> tuple[str, Any]:
+        """Return the hash that ``REV:path`` means, and the value inside that configuration.
+
+        Raises:
+            NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
+            InvalidPath: The path leads nowhere.
+        """
+        config_hash, path = revision.resolve_with_path(self._folder, rev)
+        return config_hash, select(self.load(config_hash).to_dict(), path)
+
+    def load(self, config_hash: str) -> ExperimentConfig:
+        """Return the configuration of a whole hash, deleted or not.
+
+        Raises:
+            NotFound: There is no such object.
+            Corrupt: It is damaged, or not a configuration.
+        """
+        return self._load(config_hash, self.metadata(config_hash), self.tags_of(config_hash))
+
+    def data(self, config_hash: str) -> bytes:
+        """Return an object's bytes as they are stored, checked against its hash."""
+        return objects.get(self._folder, config_hash)
+
+    def metadata(self, config_hash: str) -> Metadata:
+        """Return what the records say of a configuration."""
+        return records.metadata(self._folder, config_hash)
+
+    def candidates(self, prefix: str) -> list[str]:
+        """Return the hashes of configurations, not deleted, that begin with ``prefix``; for completion."""
+        prefix = prefix.lower()
+        if len(prefix) < 2:
+            found = [name for name, _ in records.all_metadata(self._folder) if name.startswith(prefix)]
+        else:
+            found = list({name.config for name in records.names_with_prefix(self._folder, prefix)})
+        return sorted(
+            name for name in found if objects.exists(self._folder, name) and not revision.is_deleted(self._folder, name)
+        )
+
+    def list_all(self, limit: int | None = 100) -> list[ExperimentConfig]:
+        """Return configurations, newest first, at most ``limit``; all with None."""
+        return self._newest(records.all_metadata(self._folder), limit)
+
+    def search_by_tag(self, tag: str, limit: int | None = None) -> list[ExperimentConfig]:
+        """Return the configurations that carry a tag, newest first; none if nobody uses the tag."""
+        return self._newest(((name, self.metadata(name)) for name in revision.tagged(self._folder, tag)), limit)
+
+    def __iter__(self) -> Iterator[ExperimentConfig]:
+        """Yield all configurations, in order of hash."""
+        tags = self._tags_by_config()
+        deleted = sets.members(self._folder, layout.DELETED)
+        for config_hash, metadata in records.all_metadata(self._folder):
+            if config_hash not in deleted:
+                try:
+                    yield self._load(config_hash, metadata, tags.get(config_hash, []))
+                except NotFound:
+                    continue  # a record whose object did not come along: named by fsck
+
+    def __len__(self) -> int:
+        deleted = sets.members(self._folder, layout.DELETED)
+        recorded = {name.config for name in records.all_names(self._folder)}
+        return sum(1 for name in recorded - deleted if objects.exists(self._folder, name))
+
+    def __contains__(self, rev: object) -> bool:
+        try:
+            return isinstance(rev, str) and bool(self.resolve(rev))
+        except NotFound:
+            return False
+
+    def _newest(self, found: Iterable[tuple[str, Metadata]], limit: int | None) -> list[ExperimentConfig]:
+        deleted = sets.members(self._folder, layout.DELETED)
+        dated = (
+            (instant(metadata.created_at), config_hash, metadata)
+            for config_hash, metadata in found
+            if config_hash not in deleted and metadata.puts and objects.exists(self._folder, config_hash)
+        )
+        newest = sorted(dated, reverse=True) if limit is None else heapq.nlargest(limit, dated)
+        tags = self._tags_by_config() if len(newest) >= _PROBE_TAGS_BELOW else None
+        return [
+            self._load(name, metadata, self.tags_of(name) if tags is None else tags.get(name, []))
+            for _, name, metadata in newest
+        ]
+
+    def _load(self, config_hash: str, metadata: Metadata, tags: list[str]) -> ExperimentConfig:
+        data = objects.get(self._folder, config_hash)
+        try:
+            return ExperimentConfig.from_bytes(
+                data, description=metadata.description, tags=tags, created_at=metadata.created_at
+            )
+        except Corrupt as error:
+            error.path = error.path or layout.object_path(config_hash)
+            raise
+
+    # Comparing
+
+    def compare(self, first: str, second: str) -> dict[str, Any]:
+        """Compare two configurations section by section; ``{"error": …}`` where one is missing."""
+        config1, config2 = self.get(first), self.get(second)
+        if config1 is None or config2 is None:
+            missing = [rev for rev, config in ((first, config1), (second, config2)) if config is None]
+            return {"error": f"not found: {', '.join(missing)}"}
+        return compare(config1, config2)
+
+    def diff(self, first: str, second: str) -> Diff:
+        """Return what differs between two configurations.
+
+        Raises:
+            NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
+        """
+        return Diff.between(self.load(self.resolve(first)), self.load(self.resolve(second)))
+
+    def explain(self, first: str, second: str) -> list[str]:
+        """Say in sentences why two hashes differ, or why they agree."""
+        return explain(self.load(self.resolve(first)), self.load(self.resolve(second)))
+
+    # Tags and descriptions
+
+    def tags(self) -> dict[str, int]:
+        """Return how many configurations carry each tag, by tag; tags that none carries are left out."""
+        deleted = sets.members(self._folder, layout.DELETED)
+        counts = {tag: len(sets.members(self._folder, folder) - deleted) for tag, folder in self._tag_folders()}
+        return {tag: count for tag, count in sorted(counts.items()) if count}
+
+    def tags_of(self, config_hash: str) -> list[str]:
+        """Return the tags of a configuration, sorted."""
+        return sorted(tag for tag, folder in self._tag_folders() if sets.contains(self._folder, folder, config_hash))
+
+    def tag(self, rev: str, tags: Iterable[str]) -> list[str]:
+        """Add tags to a configuration; return those it did not have."""
+        return self._turn_tags([rev], add=tags)
+
+    def untag(self, rev: str, tags: Iterable[str]) -> list[str]:
+        """Remove tags from a configuration; return those it had."""
+        return self._turn_tags([rev], remove=tags)
+
+    def rename_tag(self, old: str, new: str) -> list[str]:
+        """Put one tag in another's place on every configuration that carries it; return their hashes."""
+        layout.tag_folder(new)
+        members = sorted(revision.tagged(self._folder, old))
+        if not members:
+            raise NotFound(f"no config carries the tag '{old}'", subject=old, hint="gemexp tag lists all tags")
+        if old != new:
+            self._turn_tags(members, add=[new], remove=[old])
+        return members
+
+    def describe(self, rev: str, description: str) -> bool:
+        """Replace a configuration's description, and any that a merge left beside it; return whether it changed."""
+        config_hash = self.resolve(rev)
+        known = self.metadata(config_hash)
+        if description == known.description and not known.other_descriptions:
+            return False
+        with self._folder.batch() as batch:
+            records.describe(batch, config_hash, description, known.heads)
+        return True
+
+    def _turn_tags(self, revs: list[str], add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:
+        turns = [(sets.add, tag, layout.tag_folder(tag)) for tag in dict.fromkeys(add)]
+        turns += [(sets.remove, tag, layout.tag_folder(tag)) for tag in dict.fromkeys(remove)]
+        hashes = [self.resolve(rev) for rev in revs]
+        with self._folder.batch() as batch:
+            return [
+                tag
+                for config_hash in hashes
+                for turn, tag, folder in turns
+                if turn(self._folder, batch, folder, config_hash)
+            ]
+
+    def _tag_folders(self) -> Iterator[tuple[str, str]]:
+        for escaped in self._folder.names_with_prefix(layout.TAGS, ""):
+            tag = layout.unescape_name(escaped)
+            if tag is not None:
+                yield tag, f"{layout.TAGS}/{escaped}"
+
+    def _tags_by_config(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for tag, folder in sorted(self._tag_folders()):
+            for config_hash in sets.members(self._folder, folder):
+                found.setdefault(config_hash, []).append(tag)
+        return found
+
+    # Deleting
+
+    def delete(self, rev: str) -> bool:
+        """Mark a configuration as deleted; `restore` brings it back. Return whether there was one.
+
+        Raises:
+            AmbiguousPrefix: Several answer to ``rev``.
+        """
+        try:
+            config_hash = self.resolve(rev)
+        except NotFound:
+            return False
+        with self._folder.batch() as batch:
+            return sets.add(self._folder, batch, layout.DELETED, config_hash)
+
+    def restore(self, rev: str) -> str:
+        """Bring a deleted configuration back; return its hash.
+
+        Raises:
+            NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`; looked for among the deleted ones.
+        """
+        config_hash = self.resolve(rev, deleted=True)
+        with self._folder.batch() as batch:
+            sets.remove(self._folder, batch, layout.DELETED, config_hash)
+        return config_hash
+
+    # Old registries
+
+    def import_sqlite(self, path: str) -> list[tuple[str, Registered]]:
+        """Import an old registry's experiments, and keep their old hashes as aliases.
+
+        Returns:
+            The old hash of each, and what registering it came to.
+
+        Raises:
+            InvalidInput: The file is not such a registry, or a row cannot be used; nothing was written.
+        """
+        from gemexp import legacy
+
+        return self._import(legacy.read_experiments(path))
+
+    def _import(self, found: list[LegacyExperiment]) -> list[tuple[str, Registered]]:
+        for experiment in found:
+            for tag in experiment.config.tags:
+                layout.tag_folder(tag)
+        registered = self.register_all(experiment.config for experiment in found)
+        with self._folder.batch() as batch:
+            for experiment, (config_hash, _) in zip(found, registered, strict=True):
+                old_hash = experiment.old_hash.lower()
+                if is_prefix(old_hash) and old_hash != config_hash:
+                    records.alias(batch, old_hash, config_hash, created_at=experiment.config.created_at)
+        return [(experiment.old_hash, one) for experiment, one in zip(found, registered, strict=True)]
+
+    def _import_once(self, database: str) -> None:
+        """Import what an old registry holds and this store has never seen, not even to delete or untag it since.
+
+        The aliases tell what was seen. A note in ``local/`` of the file's size and time spares reading it again.
+        """
+        from gemexp import legacy
+
+        status = os.stat(database)
+        note = f"{status.st_size} {status.st_mtime_ns}\n".encode()
+        if self._folder.read(layout.IMPORTED, len(note)) == note:
+            return
+        self._import([one for one in legacy.read_experiments(database) if not self._has_seen(one)])
+        self._folder.note(layout.IMPORTED, note)
+
+    def _has_seen(self, experiment: LegacyExperiment) -> bool:
+        old_hash = experiment.old_hash.lower()
+        if is_prefix(old_hash):
+            return old_hash in records.aliases_with_prefix(self._folder, old_hash)
+        return objects.exists(self._folder, experiment.config.config_hash)
+
+
+def _holds_experiments(database: str) -> bool:
+    from gemexp import legacy
+
+    return os.path.exists(database) and legacy.has_experiments(database)

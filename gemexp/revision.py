@@ -1,0 +1,182 @@
+"""Revisions: what people write for a config, to its hash.
+
+``REV`` is 4 to 64 hexadecimal digits (a hash or its beginning), or else the name of a tag that holds exactly one
+config; ``tag:x`` and ``hash:x`` force a kind. ``REV:path.to.value`` selects inside. Never a position in a list,
+never an empty prefix, never the first of several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gemexp.config import CONFIG_KIND, object_kind
+from gemexp.digest import HASH_DIGITS, MIN_PREFIX_DIGITS, is_prefix
+from gemexp.errors import AmbiguousPrefix, Corrupt, InvalidInput, NotFound
+from gemexp.paths import Path, parse_path
+from gemexp.store import layout, objects, records, sets
+from gemexp.store.files import Folder
+
+_TAG = "tag:"
+_HASH = "hash:"
+
+
+class Revision(NamedTuple):
+    """A config, and a path inside it that may be empty."""
+
+    config_hash: str
+    path: Path
+
+
+def resolve(folder: Folder, text: str, *, deleted: bool = False) -> str:
+    """Return the hash of the config that ``text`` means.
+
+    Args:
+        folder: The store.
+        text: A revision without a path.
+        deleted: Look among deleted configs instead of among the others.
+
+    Raises:
+        NotFound: Nothing answers to it.
+        AmbiguousPrefix: Several configs do.
+    """
+    wanted = _Wanted(folder, deleted=deleted)
+    if text.startswith(_HASH):
+        prefix = text[len(_HASH) :]
+        if not is_prefix(prefix):
+            raise NotFound(
+                f"'{text}' is not a hash",
+                subject=text,
+                hint=f"a hash or its beginning has {MIN_PREFIX_DIGITS} to {HASH_DIGITS} hexadecimal digits",
+            )
+        return wanted.by_prefix(prefix)
+    if text.startswith(_TAG):
+        return wanted.by_tag(text[len(_TAG) :])
+    if is_prefix(text):
+        return wanted.by_prefix(text)
+    return wanted.by_tag(text, only_if_tag=True)
+
+
+def resolve_with_path(folder: Folder, text: str) -> Revision:
+    """Read ``REV`` or ``REV:path`` and resolve it.
+
+    A tag may hold colons itself: the longest part that resolves is the revision.
+
+    Raises:
+        NotFound, AmbiguousPrefix: As `resolve`.
+        InvalidPath: What follows the revision is not a path.
+    """
+    kind = next((prefix for prefix in (_TAG, _HASH) if text.startswith(prefix)), "")
+    ends = [at for at in range(len(kind), len(text)) if text[at] == ":"]
+    if ends and (kind == _HASH or is_prefix(text[: ends[0]])):
+        ends = ends[:1]
+    else:
+        ends.append(len(text))
+    for end in reversed(ends[1:]):
+        try:
+            return Revision(resolve(folder, text[:end]), _path_after(text, end))
+        except NotFound:
+            continue
+    return Revision(resolve(folder, text[: ends[0]]), _path_after(text, ends[0]))
+
+
+def _path_after(text: str, end: int) -> Path:
+    return parse_path(text[end + 1 :]) if end < len(text) else ()
+
+
+def tagged(folder: Folder, tag: str) -> set[str]:
+    """Return the configs that carry a tag and are not deleted; none if nobody uses the tag."""
+    try:
+        tag_folder = layout.tag_folder(tag)
+    except InvalidInput:
+        return set()
+    return {member for member in sets.members(folder, tag_folder) if not is_deleted(folder, member)}
+
+
+def is_deleted(folder: Folder, config_hash: str) -> bool:
+    """Tell whether a config is marked as deleted."""
+    return sets.contains(folder, layout.DELETED, config_hash)
+
+
+class _Wanted:
+    """Looks for configs in one state: deleted, or not."""
+
+    def __init__(self, folder: Folder, *, deleted: bool) -> None:
+        self._folder = folder
+        self._deleted = deleted
+
+    def by_prefix(self, prefix: str) -> str:
+        found, prefix = self._find(prefix)
+        matches = [config_hash for config_hash in found if is_deleted(self._folder, config_hash) == self._deleted]
+        if len(matches) > 1:
+            # As git does: where a config is wanted, objects of other kinds are no candidates.
+            matches = [config_hash for config_hash in matches if self._is_config(config_hash)] or matches
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise AmbiguousPrefix(
+                f"'{prefix}' is ambiguous: {len(matches)} configs begin with it",
+                subject=prefix,
+                candidates=matches,
+                hint="write more digits",
+            )
+        raise self._missing(prefix, found)
+
+    def _find(self, prefix: str) -> tuple[set[str], str]:
+        prefix = prefix.lower()
+        if len(prefix) == HASH_DIGITS and objects.exists(self._folder, prefix):
+            return {prefix}, prefix
+        found = set(objects.with_prefix(self._folder, prefix))
+        for meanings in records.aliases_with_prefix(self._folder, prefix, known=found).values():
+            found |= meanings
+        return found, prefix
+
+    def by_tag(self, tag: str, *, only_if_tag: bool = False) -> str:
+        try:
+            folder = layout.tag_folder(tag)
+        except InvalidInput:
+            raise _not_found(tag) from None
+        members = [
+            member for member in sets.members(self._folder, folder) if is_deleted(self._folder, member) == self._deleted
+        ]
+        if len(members) == 1:
+            return members[0]
+        if members:
+            raise AmbiguousPrefix(
+                f"'{tag}' is ambiguous: {len(members)} configs carry the tag",
+                subject=tag,
+                candidates=members,
+                hint="name one of them by its hash",
+            )
+        if only_if_tag:
+            raise _not_found(tag)
+        raise NotFound(f"no config carries the tag '{tag}'", subject=tag, hint="gemexp tag lists all tags")
+
+    def _is_config(self, object_hash: str) -> bool:
+        from gemexp import canonical
+
+        try:
+            return object_kind(canonical.decode(objects.get(self._folder, object_hash))) == CONFIG_KIND
+        except (Corrupt, NotFound):
+            return True  # it may have been one; showing it as a candidate is honest
+
+    def _missing(self, prefix: str, found: Iterable[str]) -> NotFound:
+        hint: str | None = None
+        if any(True for _ in found):
+            hint = "it is not deleted" if self._deleted else f"it was deleted; gemexp restore {prefix} brings it back"
+        elif self._has_tag(prefix):
+            hint = f"for the tag of that name write tag:{prefix}"
+        what = "deleted config" if self._deleted else "config"
+        return NotFound(f"no {what} has a hash that begins with '{prefix}'", subject=prefix, hint=hint)
+
+    def _has_tag(self, tag: str) -> bool:
+        return bool(sets.members(self._folder, layout.tag_folder(tag)))
+
+
+def _not_found(text: str) -> NotFound:
+    hint = (
+        f"a hash needs at least {MIN_PREFIX_DIGITS} digits"
+        if len(text) < MIN_PREFIX_DIGITS
+        else "gemexp list shows all"
+    )
+    return NotFound(f"there is no config, tag or name '{text}'", subject=text, hint=hint)

@@ -1,0 +1,1 @@
+"""The store: the files inside ``.gemexp``, each immutable, together mergeable by union."""

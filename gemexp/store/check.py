@@ -1,0 +1,231 @@
+"""Checking a store file by file, and repairing it from copies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from gemexp import canonical
+from gemexp.config import ExperimentConfig
+from gemexp.digest import hash_bytes
+from gemexp.errors import Corrupt, NotFound
+from gemexp.store import layout, objects, records
+from gemexp.store.files import Folder
+
+_FILES_AT_TOP = {layout.FORMAT_FILE, layout.ATTRIBUTES_FILE, layout.IGNORE_FILE}
+
+
+class Problem(NamedTuple):
+    """A file that is bad, missing or foreign, and what is wrong with it."""
+
+    path: str
+    message: str
+    missing: bool = False
+
+
+class Report(NamedTuple):
+    """What checking a store found.
+
+    Args:
+        objects: How many were read and are whole.
+        records: How many were read and are whole.
+        members: How many files of tags and deletions were read.
+        problems: What is wrong.
+        notes: What is incomplete, and harmless.
+    """
+
+    objects: int
+    records: int
+    members: int
+    problems: list[Problem]
+    notes: list[Problem]
+
+
+class Repair(NamedTuple):
+    """What was done about a problem, and whether that solved it."""
+
+    problem: Problem
+    done: str
+    solved: bool
+
+
+def check(folder: Folder) -> Report:
+    """Read every shared file of a store and report what is not as it must be; nothing is changed."""
+    checker = _Checker(folder)
+    for path, mode in _walk(folder.root, ""):
+        checker.check_entry(path, mode)
+    checker.check_relations()
+    return checker.report()
+
+
+def repair(folder: Folder, problems: Sequence[Problem], sources: Sequence[Folder]) -> list[Repair]:
+    """Move bad files to ``local/quarantine`` and put good ones in their place where that can be known.
+
+    A tag or deletion is its file's name, and can always be written anew; an object or record is taken from the
+    first of ``sources`` that has it whole.
+
+    Raises:
+        StoreUnwritable: The file system refused.
+    """
+    return [_repair_one(folder, problem, sources) for problem in problems]
+
+
+class _Checker:
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._objects: set[str] = set()
+        self._configs: set[str] = set()
+        self._recorded: dict[str, str] = {}
+        self._aliases: dict[str, str] = {}
+        self._records = 0
+        self._lengths: dict[str, dict[str, set[int]]] = {}
+        self._members = 0
+        self._problems: list[Problem] = []
+        self._notes: list[Problem] = []
+
+    def report(self) -> Report:
+        return Report(len(self._objects), self._records, self._members, sorted(self._problems), sorted(self._notes))
+
+    def check_entry(self, path: str, mode: int) -> None:
+        """Check one file by what its place promises."""
+        try:
+            if stat.S_ISLNK(mode):
+                raise Corrupt("is a symbolic link, which a store never holds")
+            if not stat.S_ISREG(mode):
+                raise Corrupt("is not a regular file")
+            self._check_file(path)
+        except Corrupt as error:
+            self._problems.append(Problem(path, error.message))
+
+    def _check_file(self, path: str) -> None:
+        parts = path.split("/")
+        if path in _FILES_AT_TOP:
+            if path == layout.FORMAT_FILE and self._folder.read(path, 4096) != layout.FORMAT:
+                raise Corrupt("is not exactly what this version writes", expected=layout.FORMAT.decode())
+        elif parts[0] == layout.OBJECTS and len(parts) == 3:
+            self._check_object(path, parts[1], parts[2])
+        elif parts[0] == layout.INDEX and len(parts) == 3:
+            self._check_record(path, parts[1], parts[2])
+        elif path.startswith(f"{layout.TAGS}/") and len(parts) == 4:
+            if layout.unescape_name(parts[2]) is None:
+                raise Corrupt("is in a folder whose name is no tag's")
+            self._check_member(path, parts[3])
+        elif path.startswith(f"{layout.DELETED}/") and len(parts) == 3:
+            self._check_member(path, parts[2])
+        else:
+            raise Corrupt("is not part of a store")
+
+    def _check_object(self, path: str, fan_out: str, name: str) -> None:
+        if layout.parse_object_name(name) is None or fan_out != name[:2]:
+            raise Corrupt("is not part of a store")
+        data = objects.get(self._folder, name)
+        ExperimentConfig.from_bytes(data)
+        self._objects.add(name)
+        self._configs.add(name)
+
+    def _check_record(self, path: str, fan_out: str, file_name: str) -> None:
+        name = layout.parse_record_name(file_name)
+        if name is None or fan_out != file_name[:2]:
+            raise Corrupt("is not part of a store")
+        record = records.read(self._folder, name)
+        self._records += 1
+        if record["$"] == records.ALIAS_KIND:
+            self._aliases[path] = record["config"]
+        elif record["$"] == records.PUT_KIND or name.config not in self._recorded:
+            self._recorded[name.config] = path
+
+    def _check_member(self, path: str, file_name: str) -> None:
+        member = layout.parse_member_name(file_name)
+        if member is None:
+            raise Corrupt("is not part of a store")
+        set_folder = path.rpartition("/")[0]
+        self._lengths.setdefault(set_folder, {}).setdefault(member.config, set()).add(member.length)
+        self._members += 1
+        if self._folder.read(path, canonical.MAX_BYTES) != b"":
+            raise Corrupt("is not empty")
+
+    def check_relations(self) -> None:
+        """Check that what files refer to is there."""
+        damaged = {problem.path for problem in self._problems}
+        missing = {config: path for config, path in self._recorded.items() if config not in self._configs}
+        missing |= {config: path for path, config in self._aliases.items() if config not in self._configs}
+        for set_folder, lengths in self._lengths.items():
+            for config, found in lengths.items():
+                if set_folder != layout.DELETED and config not in self._configs:
+                    missing.setdefault(config, layout.member_path(set_folder, config, max(found)))
+                for number in sorted(set(range(1, max(found))) - found):
+                    path = layout.member_path(set_folder, config, number)
+                    self._problems.append(Problem(path, "is missing, though a later one of its set is there", True))
+        for config, path in missing.items():
+            if layout.object_path(config) not in damaged:
+                self._problems.append(Problem(layout.object_path(config), f"is missing; '{path}' refers to it", True))
+        for config in self._configs - self._recorded.keys():
+            message = "has no record: registering it was interrupted; adding it again completes it"
+            self._notes.append(Problem(layout.object_path(config), message))
+
+
+def _walk(root: str, folder: str) -> Iterator[tuple[str, int]]:
+    """Yield (path, mode) of everything but folders, in order of path, without following links; not ``local/``."""
+    with os.scandir(f"{root}/{folder}") as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        if path == layout.LOCAL:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, path)
+        else:
+            yield path, entry.stat(follow_symlinks=False).st_mode
+
+
+def _repair_one(folder: Folder, problem: Problem, sources: Sequence[Folder]) -> Repair:
+    done = [] if problem.missing else [f"moved to '{_quarantine(folder, problem.path)}'"]
+    content, origin = _good_content(problem.path, sources)
+    if content is not None:
+        with folder.batch() as batch:
+            batch.create(problem.path, content)
+        done.append(f"taken from '{origin}'" if origin else "written anew")
+    elif _is_foreign(problem.path):
+        return Repair(problem, done[0], solved=True)
+    else:
+        done.append("no good copy found")
+    return Repair(problem, ", ".join(done), solved=content is not None)
+
+
+def _quarantine(folder: Folder, path: str) -> str:
+    target = f"{layout.QUARANTINE}/{path.replace('/', '_')}"
+    number = 1
+    while folder.exists(target):
+        number += 1
+        target = f"{layout.QUARANTINE}/{path.replace('/', '_')}.{number}"
+    folder.move(path, target)
+    return target
+
+
+def _good_content(path: str, sources: Sequence[Folder]) -> tuple[bytes | None, str]:
+    """Return what a file must hold, and the store it was found in; None if that is not known."""
+    if path == layout.FORMAT_FILE:
+        return layout.FORMAT, ""
+    parent, _, name = path.rpartition("/")
+    if parent.startswith((f"{layout.TAGS}/", layout.DELETED)) and layout.parse_member_name(name):
+        return b"", ""
+    record = layout.parse_record_name(name)
+    for source in sources:
+        with contextlib.suppress(Corrupt, NotFound):
+            if parent.startswith(layout.OBJECTS) and layout.parse_object_name(name):
+                return objects.get(source, name), source.root
+            if parent.startswith(layout.INDEX) and record:
+                records.read(source, record)
+                data = source.read(path, canonical.MAX_BYTES)
+                if data is not None and hash_bytes(data) == record.record:
+                    return data, source.root
+    return None, ""
+
+
+def _is_foreign(path: str) -> bool:
+    """Tell whether a file has a name that no store file has, so that nothing is missing once it is gone."""
+    name = path.rpartition("/")[2]
+    return not (layout.parse_object_name(name) or layout.parse_record_name(name) or layout.parse_member_name(name))

@@ -1,0 +1,167 @@
+"""The one place that knows the names of files inside a store, and how tags and names are written in them.
+
+All paths are relative to the store's folder, with ``/`` between parts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from gemexp.errors import Corrupt, InvalidInput, UnsupportedFormat
+from gemexp.notation import inline
+
+STORE_FOLDER = ".gemexp"
+
+FORMAT_FILE = "format"
+FORMAT = b"gemexp 1 sha256\n"
+
+ATTRIBUTES_FILE = ".gitattributes"
+# Without "-text" autocrlf changes bytes; without "-diff" git prints raw bytes where our diff driver is not set up.
+ATTRIBUTES = b"* -text\n/objects/** -diff\n/index/** -diff\n/packs/** -diff\n"
+IGNORE_FILE = ".gitignore"
+IGNORE = b"/local/\n"
+
+OBJECTS = "objects"
+INDEX = "index"
+REFS = "refs"
+TAGS = "refs/tags"
+DELETED = "refs/deleted"
+NAMES = "refs/names"
+PACKS = "packs"
+LOCAL = "local"
+TMP = "local/tmp"
+QUARANTINE = "local/quarantine"
+IMPORTED = "local/imported"
+
+MAX_NAME_BYTES = 200
+
+_OBJECT_NAME = re.compile(r"[0-9a-f]{64}")
+_FAN_OUT = re.compile(r"[0-9a-f]{2}")
+_RECORD_NAME = re.compile(r"([0-9a-f]{4,64})-([0-9a-f]{64})")
+_MEMBER_NAME = re.compile(r"([0-9a-f]{64})(?:\.([1-9][0-9]{0,8}))?")
+_FORMAT_LINE = re.compile(rb"gemexp ([0-9]+) ([a-z0-9]+)\s*")
+
+_UNSAFE_BYTE = re.compile(rb"[^a-z0-9._\-=+@]")
+_ESCAPE = re.compile(r"%([0-9A-F]{2})")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)")
+
+
+class RecordName(NamedTuple):
+    """A record's file name: the hash it is about (or, for an alias, an older hash) and its own hash."""
+
+    config: str
+    record: str
+
+
+class MemberName(NamedTuple):
+    """A set member's file name: the config, and the causal length that the file stands for."""
+
+    config: str
+    length: int
+
+
+def object_path(object_hash: str) -> str:
+    """Return where an object lies."""
+    return f"{OBJECTS}/{object_hash[:2]}/{object_hash}"
+
+
+def record_path(config_hash: str, record_hash: str) -> str:
+    """Return where a record about a config lies."""
+    return f"{INDEX}/{config_hash[:2]}/{config_hash}-{record_hash}"
+
+
+def tag_folder(tag: str) -> str:
+    """Return the folder of a tag's set.
+
+    Raises:
+        InvalidInput: The tag is empty or too long.
+    """
+    return f"{TAGS}/{escape_name(tag, 'tag')}"
+
+
+def member_path(folder: str, config_hash: str, length: int) -> str:
+    """Return the file that says: this config's causal length in this set is at least ``length``."""
+    return f"{folder}/{config_hash}" if length == 1 else f"{folder}/{config_hash}.{length}"
+
+
+def parse_object_name(name: str) -> str | None:
+    """Return the hash that an object's file name is, or None."""
+    return name if _OBJECT_NAME.fullmatch(name) else None
+
+
+def parse_fan_out(name: str) -> str | None:
+    """Return the two digits that a fan-out folder's name is, or None."""
+    return name if _FAN_OUT.fullmatch(name) else None
+
+
+def parse_record_name(name: str) -> RecordName | None:
+    """Read a record's file name, or return None."""
+    match = _RECORD_NAME.fullmatch(name)
+    return RecordName(match[1], match[2]) if match else None
+
+
+def parse_member_name(name: str) -> MemberName | None:
+    """Read a set member's file name, or return None; length 1 is never written out."""
+    match = _MEMBER_NAME.fullmatch(name)
+    if match is None or match[2] == "1":
+        return None
+    return MemberName(match[1], int(match[2] or 1))
+
+
+def escape_name(name: str, what: str) -> str:
+    """Write a tag or pointer name as a file name that is safe on every file system.
+
+    Two different names stay different on a disk that ignores case; no name is a path, hidden, a device of Windows,
+    or changed by Windows's stripping of dots.
+
+    Args:
+        name: Any text.
+        what: What to call it in errors.
+
+    Raises:
+        InvalidInput: It is empty, not UTF-8 encodable, or longer than 200 bytes when escaped.
+    """
+    if not name:
+        raise InvalidInput(f"a {what} cannot be empty")
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"the {what} {inline(name)} is not text: it holds a lone surrogate") from None
+    escaped = _UNSAFE_BYTE.sub(lambda match: b"%%%02X" % match.group()[0], encoded).decode("ascii")
+    if escaped[0] == "." or _RESERVED.match(escaped):
+        escaped = f"%{ord(escaped[0]):02X}{escaped[1:]}"
+    if escaped[-1] == ".":
+        escaped = f"{escaped[:-1]}%2E"
+    if len(escaped) > MAX_NAME_BYTES:
+        raise InvalidInput(
+            f"the {what} {inline(name[:40])}… takes {len(escaped)} bytes as a file name, at most {MAX_NAME_BYTES}",
+            hint="shorten it; each upper-case or non-ASCII byte takes three",
+        )
+    return escaped
+
+
+def unescape_name(escaped: str) -> str | None:
+    """Read what `escape_name` wrote; None for a file name that it never writes."""
+    try:
+        name = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), escaped).encode("latin-1").decode()
+        return name if escape_name(name, "name") == escaped else None
+    except (UnicodeError, InvalidInput):
+        return None
+
+
+def check_format(data: bytes, path: str) -> None:
+    """Accept the content of a ``format`` file that this version reads.
+
+    Raises:
+        UnsupportedFormat: It is a newer version's.
+        Corrupt: It is not a format file.
+    """
+    match = _FORMAT_LINE.fullmatch(data)
+    if match is None:
+        raise Corrupt("is not a store's format file", path=path, expected=FORMAT.decode().strip())
+    if match[1] != b"1" or match[2] != b"sha256":
+        raise UnsupportedFormat(
+            f"the store's format is '{data.decode().strip()}', and this version reads 'gemexp 1 sha256'",
+            hint="upgrade gemexp; the store was not touched",
+        )

@@ -1,0 +1,236 @@
+"""Index records: immutable metadata about a config, named by the config and by their own SHA-256.
+
+Three kinds, each a canonical map:
+
+- ``gemexp/put@1``: someone registered the config, at this time, with this description, as a variant of these parents.
+- ``gemexp/description@1``: someone changed the description; names the records it supersedes.
+- ``gemexp/alias@1``: an older hash means this config; filed under the older hash.
+
+The current description is the one that no other record supersedes. Two such, after a merge, are both kept; the
+newest is shown, and the next change supersedes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from gemexp import canonical
+from gemexp.config import instant, now
+from gemexp.digest import hash_bytes, is_hash
+from gemexp.errors import Corrupt, InvalidInput
+from gemexp.store import layout
+from gemexp.store.files import Batch, Folder
+
+PUT_KIND = "gemexp/put@1"
+DESCRIPTION_KIND = "gemexp/description@1"
+ALIAS_KIND = "gemexp/alias@1"
+
+_FIELDS: dict[str, dict[str, type]] = {
+    PUT_KIND: {"config": str, "created_at": str, "description": str, "parents": list},
+    DESCRIPTION_KIND: {"config": str, "created_at": str, "description": str, "supersedes": list},
+    ALIAS_KIND: {"alias": str, "config": str, "created_at": str},
+}
+
+
+class Metadata(NamedTuple):
+    """What the records say of a config.
+
+    Args:
+        created_at: The earliest registration; empty if none is recorded.
+        description: The current description.
+        other_descriptions: Those that a merge left beside it, newest first.
+        parents: Configs it was made from, in the order recorded.
+        heads: Hashes of the description records that none supersedes.
+        puts: Hashes of all put records.
+    """
+
+    created_at: str = ""
+    description: str = ""
+    other_descriptions: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    puts: tuple[str, ...] = ()
+
+
+def put(batch: Batch, config_hash: str, *, created_at: str, description: str, parents: list[str]) -> str:
+    """Have the batch record a registration; return the record's hash."""
+    return _write(
+        batch,
+        config_hash,
+        {
+            "$": PUT_KIND,
+            "config": config_hash,
+            "created_at": created_at,
+            "description": description,
+            "parents": parents,
+        },
+    )
+
+
+def describe(batch: Batch, config_hash: str, description: str, supersedes: tuple[str, ...]) -> str:
+    """Have the batch record a new description; return the record's hash."""
+    return _write(
+        batch,
+        config_hash,
+        {
+            "$": DESCRIPTION_KIND,
+            "config": config_hash,
+            "created_at": now(),
+            "description": description,
+            "supersedes": sorted(supersedes),
+        },
+    )
+
+
+def alias(batch: Batch, old_hash: str, config_hash: str, *, created_at: str) -> str:
+    """Have the batch record that an older hash means a config; return the record's hash."""
+    return _write(
+        batch, old_hash, {"$": ALIAS_KIND, "alias": old_hash, "config": config_hash, "created_at": created_at}
+    )
+
+
+def keep(folder: Folder, batch: Batch, config_hash: str, record_hash: str) -> None:
+    """Have the batch sync a record that is there already, in case its writer has not done so yet."""
+    path = layout.record_path(config_hash, record_hash)
+    data = folder.read(path, canonical.MAX_BYTES)
+    if data is not None:
+        batch.create(path, data)
+
+
+def metadata(folder: Folder, config_hash: str) -> Metadata:
+    """Read a config's records; damaged ones are passed over, and named by ``fsck``."""
+    return summarise(_readable(folder, config_hash))
+
+
+def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
+    """Say what records (hash -> record) amount to."""
+    puts = {name: record for name, record in found.items() if record["$"] == PUT_KIND}
+    superseded = {old for record in found.values() for old in record.get("supersedes", ())}
+    heads = [
+        (instant(record["created_at"]), name, record["description"])
+        for name, record in found.items()
+        if name not in superseded and (record["description"] or record["$"] == DESCRIPTION_KIND)
+    ]
+    heads.sort(reverse=True)
+    texts = list(dict.fromkeys(description for _, _, description in heads))
+    by_time = sorted(puts.values(), key=lambda record: instant(record["created_at"]))
+    return Metadata(
+        created_at=by_time[0]["created_at"] if by_time else "",
+        description=texts[0] if texts else "",
+        other_descriptions=tuple(texts[1:]),
+        parents=tuple(dict.fromkeys(parent for record in by_time for parent in record["parents"])),
+        heads=tuple(name for _, name, _ in heads),
+        puts=tuple(puts),
+    )
+
+
+def read(folder: Folder, name: layout.RecordName) -> dict[str, Any]:
+    """Return one record.
+
+    Raises:
+        Corrupt: It is missing, damaged, of an unknown kind, or about another config than its name says.
+    """
+    path = layout.record_path(*name)
+    data = folder.read(path, canonical.MAX_BYTES)
+    if data is None:
+        raise Corrupt("is missing", path=path)
+    actual = hash_bytes(data)
+    if actual != name.record:
+        raise Corrupt("is damaged: its content has another hash", path=path, expected=name.record, actual=actual)
+    try:
+        value = canonical.decode(data)
+        _check(value, name.config)
+    except Corrupt as error:
+        error.path = path
+        raise
+    record: dict[str, Any] = value
+    return record
+
+
+def aliases_with_prefix(folder: Folder, prefix: str, *, known: Collection[str] = ()) -> dict[str, set[str]]:
+    """Return the older hashes that begin with ``prefix``, and the configs each of them means.
+
+    Args:
+        folder: The store.
+        prefix: At least two digits.
+        known: Hashes that are known to be objects; records about them need not be read.
+    """
+    found: dict[str, set[str]] = {}
+    for name in names_with_prefix(folder, prefix):
+        if name.config not in known:
+            record = _read_or_none(folder, name)
+            if record and record["$"] == ALIAS_KIND:
+                found.setdefault(name.config, set()).add(record["config"])
+    return found
+
+
+def names_with_prefix(folder: Folder, prefix: str) -> Iterator[layout.RecordName]:
+    """Yield the names of the records about hashes that begin with ``prefix``, at least two digits."""
+    for file_name in folder.names_with_prefix(f"{layout.INDEX}/{prefix[:2]}", prefix):
+        name = layout.parse_record_name(file_name)
+        if name:
+            yield name
+
+
+def all_names(folder: Folder) -> Iterator[layout.RecordName]:
+    """Yield the names of all records, fan-out folder by fan-out folder."""
+    for fan_out in sorted(folder.names(layout.INDEX)):
+        if layout.parse_fan_out(fan_out):
+            yield from names_with_prefix(folder, fan_out)
+
+
+def all_metadata(folder: Folder) -> Iterator[tuple[str, Metadata]]:
+    """Yield every recorded config's hash with what its records say, fan-out folder by fan-out folder."""
+    for fan_out in sorted(folder.names(layout.INDEX)):
+        if not layout.parse_fan_out(fan_out):
+            continue
+        by_config: dict[str, dict[str, dict[str, Any]]] = {}
+        for name in names_with_prefix(folder, fan_out):
+            record = _read_or_none(folder, name)
+            if record and record["$"] != ALIAS_KIND:
+                by_config.setdefault(name.config, {})[name.record] = record
+        for config_hash in sorted(by_config):
+            yield config_hash, summarise(by_config[config_hash])
+
+
+def _write(batch: Batch, about: str, value: dict[str, Any]) -> str:
+    data = canonical.encode(value)
+    record_hash = hash_bytes(data)
+    batch.create(layout.record_path(about, record_hash), data)
+    return record_hash
+
+
+def _readable(folder: Folder, config_hash: str) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name in names_with_prefix(folder, f"{config_hash}-"):
+        record = _read_or_none(folder, name)
+        if record and record["$"] != ALIAS_KIND:
+            found[name.record] = record
+    return found
+
+
+def _read_or_none(folder: Folder, name: layout.RecordName) -> dict[str, Any] | None:
+    try:
+        return read(folder, name)
+    except Corrupt:
+        return None
+
+
+def _check(value: Any, about: str) -> None:
+    kind = value.get("$") if isinstance(value, dict) else None
+    fields = _FIELDS.get(kind) if isinstance(kind, str) else None
+    if fields is None:
+        raise Corrupt("is of a kind that this version does not know", actual=str(kind))
+    for name, expected in fields.items():
+        if type(value.get(name)) is not expected:
+            raise Corrupt(f"lacks '{name}', or has it of another type")
+    if value["alias" if kind == ALIAS_KIND else "config"] != about:
+        raise Corrupt("is about another config than its file name says")
+    for related in (value["config"], *value.get("parents", ()), *value.get("supersedes", ())):
+        if not isinstance(related, str) or not is_hash(related):
+            raise Corrupt("names something that is not a hash")
+    try:
+        instant(value["created_at"])
+    except InvalidInput:
+        raise Corrupt("has a time that is not ISO 8601") from None
