@@ -163,21 +163,8 @@ class _Normaliser:
         numpy = sys.modules.get("numpy")
         if numpy is not None and isinstance(value, (numpy.generic, numpy.ndarray)):
             return self._numpy(value, depth)
-        if isinstance(value, str):
-            return self._text(str.__str__(value))
-        if isinstance(value, int):
-            return self.value(int.__int__(value), depth)
-        if isinstance(value, float):
-            return self.value(float.__float__(value), depth)
-        if isinstance(value, datetime):
-            if value.utcoffset() is None or value != value:  # pandas.NaT is a datetime that is not itself
-                raise InvalidValue("is a datetime without a time zone", hint="give it one, or write it as a string")
-            return value.isoformat()
-        if isinstance(value, date):
-            return value.isoformat()
-        pathlib = sys.modules.get("pathlib")  # loaded if a path exists; importing it costs more than this module
-        if pathlib is not None and isinstance(value, pathlib.PurePath):
-            return self._text(value.as_posix())
+        if isinstance(value, (str, int, float, date, *_pure_paths())):
+            return self.value(_plain_scalar(value), depth)
         if _is_omegaconf(value):
             return self.value(_resolve_omegaconf(value), depth)
         if isinstance(value, Mapping):
@@ -217,6 +204,29 @@ def _check_decoded(value: Any, depth: int) -> None:
             raise ValueError("it holds -0.0, or a NaN with other bits than the one allowed")
     elif kind is bytes:
         raise ValueError("it holds binary data")
+
+
+def _plain_scalar(value: Any) -> str | int | float:
+    """Return what an instance of a subclass of a scalar type, a date or a path stands for."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, date):
+        # pandas.NaT is a datetime that is not equal to itself.
+        if isinstance(value, datetime) and (value.utcoffset() is None or value != value):
+            raise InvalidValue("is a datetime without a time zone", hint="give it one, or write it as a string")
+        return value.isoformat()
+    posix: str = value.as_posix()
+    return posix
+
+
+def _pure_paths() -> tuple[type, ...]:
+    """Return the base of all paths, if one can exist: importing pathlib would cost more than the rest of this."""
+    pathlib = sys.modules.get("pathlib")
+    return (pathlib.PurePath,) if pathlib is not None else ()
 
 
 def _fields(value: Any) -> Mapping[str, Any] | None:
@@ -277,5 +287,5 @@ def _pack(value: Any) -> bytes:
     return packed
 
 
-def _refuse_extension(code: int, data: bytes) -> Any:
+def _refuse_extension(code: int, _data: bytes) -> Any:
     raise ValueError(f"it holds the extension type {code}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from gemexp.config import SECTIONS, ExperimentConfig
 from gemexp.digest import short
@@ -59,30 +59,33 @@ class Difference(NamedTuple):
         return f"~ {path}: {old} -> {new}" + (f" ({self.delta})" if self.delta not in (None, "+0") else "")
 
 
-class Diff(tuple[Difference, ...]):
-    """What differs between two configurations, in order of path; empty if nothing does."""
+class Diff(Sequence[Difference]):
+    """What differs between two configurations, in order of path; empty if nothing does.
 
-    old_hash: str
-    new_hash: str
+    It covers what makes the hash, and nothing else; feature names are compared as sets.
+    """
 
-    @classmethod
-    def between(cls, old: ExperimentConfig, new: ExperimentConfig) -> Diff:
-        """Compare what makes the hash of two configurations; feature names are compared as sets."""
-        found = [
-            Difference(
-                ("feature_names",), change, name if change == "removed" else None, name if change == "added" else None
-            )
-            for change, names in (
-                ("removed", set(old.feature_names) - set(new.feature_names)),
-                ("added", set(new.feature_names) - set(old.feature_names)),
-            )
-            for name in sorted(names)
-        ]
+    def __init__(self, old: ExperimentConfig, new: ExperimentConfig) -> None:
+        self.old_hash = old.config_hash
+        self.new_hash = new.config_hash
+        names, other_names = set(old.feature_names), set(new.feature_names)
+        path: Path = ("feature_names",)
+        self._found = [Difference(path, "removed", name, None) for name in sorted(names - other_names)]
+        self._found += [Difference(path, "added", None, name) for name in sorted(other_names - names)]
         for section in SECTIONS[1:]:
-            found += differences(getattr(old, section), getattr(new, section), (section,))
-        diff = cls(found)
-        diff.old_hash, diff.new_hash = old.config_hash, new.config_hash
-        return diff
+            self._found += differences(getattr(old, section), getattr(new, section), (section,))
+
+    @overload
+    def __getitem__(self, index: int) -> Difference: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Difference]: ...
+
+    def __getitem__(self, index: int | slice) -> Difference | list[Difference]:
+        return self._found[index]
+
+    def __len__(self) -> int:
+        return len(self._found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -160,18 +163,16 @@ def compare(first: ExperimentConfig, second: ExperimentConfig) -> dict[str, Any]
 
 def explain(first: ExperimentConfig, second: ExperimentConfig) -> list[str]:
     """Say in sentences why two configurations have different hashes, or the same one."""
-    diff = Diff.between(first, second)
+    diff = Diff(first, second)
     outside = [name for name in ("description", "tags", "created_at") if getattr(first, name) != getattr(second, name)]
     aside = [f"{_list(outside)} differ{'s' if len(outside) == 1 else ''}, but no hash covers that"] if outside else []
     if not diff:
-        return [
-            f"the hashes are equal, {short(diff.old_hash)}: "
-            "feature names, weights, transformations and hyperparameters have the same canonical bytes",
-            *aside,
-        ]
+        same_bytes = "names, weights, transformations and hyperparameters have the same canonical bytes"
+        return [f"the hashes are equal, {short(diff.old_hash)}: {same_bytes}", *aside]
     count = "1 place" if len(diff) == 1 else f"{len(diff)} places"
+    hashes = f"{short(diff.old_hash)} and {short(diff.new_hash)}"
     return [
-        f"the hashes {short(diff.old_hash)} and {short(diff.new_hash)} differ because the configurations do, in {count}",
+        f"the hashes {hashes} differ because the configurations do, in {count}",
         *(_reason(found) for found in diff),
         *aside,
     ]

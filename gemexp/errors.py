@@ -64,7 +64,7 @@ class InvalidInput(GemexpError):
     def __str__(self) -> str:
         return self.message if self.source is None else f"'{self.source}': {self.message}"
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
         return {} if self.source is None else {"source": self.source}
 
 
@@ -87,7 +87,7 @@ class InvalidValue(InvalidInput):
         message = where + self.message
         return message if self.source is None else f"'{self.source}': {message}"
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
         return {**super().details(), "path": format_path(self.path)}
 
 
@@ -114,7 +114,7 @@ class InvalidText(InvalidInput):
         place = self.source if self.line is None else f"{self.source}:{self.line}"
         return f"'{place}': {self.message}"
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
         return {**super().details(), **({} if self.line is None else {"line": self.line})}
 
 
@@ -133,7 +133,7 @@ class NotFound(GemexpError):
         super().__init__(message, hint=hint)
         self.subject = subject
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
         return {"subject": self.subject}
 
 
@@ -147,7 +147,7 @@ class AmbiguousPrefix(GemexpError):
         self.subject = subject
         self.candidates = sorted(candidates)
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
         return {"subject": self.subject, "candidates": self.candidates}
 
 
@@ -179,7 +179,7 @@ class Corrupt(GemexpError):
     def __str__(self) -> str:
         return self.message if self.path is None else f"'{self.path}' {self.message}"
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
         found = {"path": self.path, "expected": self.expected, "actual": self.actual}
         return {key: value for key, value in found.items() if value is not None}
 
@@ -212,5 +212,5 @@ class StoreUnwritable(StoreError):
         self.path = path
         self.errno = errno
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
         return {"path": self.path, "errno": self.errno}

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from gemexp import revision
+from gemexp import registering, revision
 from gemexp.compare import Diff, compare, explain
-from gemexp.config import ExperimentConfig, instant
-from gemexp.digest import hash_bytes, is_prefix
-from gemexp.errors import Corrupt, NotFound
-from gemexp.paths import select
+from gemexp.config import ExperimentConfig
+from gemexp.digest import is_prefix
+from gemexp.errors import NotFound
+from gemexp.query import scan
+from gemexp.registering import Registered
 from gemexp.store import layout, location, objects, records, sets
-from gemexp.store.files import Batch, Folder
+from gemexp.store.files import Folder
 from gemexp.store.records import Metadata
 
 if TYPE_CHECKING:
     from gemexp.legacy import LegacyExperiment
-
-_BATCH_CONFIGS = 256
-_PROBE_TAGS_BELOW = 32
-
-
-class Registered(NamedTuple):
-    """What registering a configuration came to: its hash, and whether the store did not show it before."""
-
-    config_hash: str
-    created: bool
+    from gemexp.store.check import Problem, Repair, Report
 
 
 class ExperimentRegistry:
@@ -91,46 +82,15 @@ class ExperimentRegistry:
 
     def register_all(self, configs: Iterable[ExperimentConfig], *, parents: Iterable[str] = ()) -> list[Registered]:
         """Store many configurations as `add_many`, and tell which the store did not show before."""
-        parents = list(parents)
-        result: list[Registered] = []
-        batch = self._folder.batch()
-        pending: dict[str, bytes] = {}
-        for config in configs:
-            data = config.to_bytes()
-            config_hash = hash_bytes(data)
-            if config_hash in pending or len(pending) == _BATCH_CONFIGS:
-                self._commit(batch, pending)  # a second registration builds on the records of the first
-            objects.put(batch, data)
-            pending[config_hash] = data
-            result.append(Registered(config_hash, self._add_metadata(batch, config_hash, config, parents)))
-        self._commit(batch, pending)
-        return result
+        return registering.register_all(self._folder, configs, list(parents))
 
-    def _commit(self, batch: Batch, pending: dict[str, bytes]) -> None:
-        batch.commit()
-        # A collector may have taken an object between our finding it there and our record keeping it alive.
-        lost = [data for config_hash, data in pending.items() if not objects.exists(self._folder, config_hash)]
-        pending.clear()
-        for data in lost:
-            objects.put(batch, data)
-        if lost:
-            batch.commit()
+    def validate(self, config: ExperimentConfig) -> None:
+        """Raise what registering a configuration would raise for its sake; nothing is written.
 
-    def _add_metadata(self, batch: Batch, config_hash: str, config: ExperimentConfig, parents: list[str]) -> bool:
-        known = records.metadata(self._folder, config_hash)
-        new_parents = [parent for parent in parents if parent != config_hash and parent not in known.parents]
-        earlier = not known.puts or instant(config.created_at) < instant(known.created_at)
-        if earlier or new_parents:
-            description = "" if known.puts else config.description
-            records.put(batch, config_hash, created_at=config.created_at, description=description, parents=new_parents)
-        else:
-            records.keep(self._folder, batch, config_hash, known.puts[0])
-        if known.puts and config.description and config.description != known.description:
-            records.describe(batch, config_hash, config.description, known.heads)
-        revived = sets.remove(self._folder, batch, layout.DELETED, config_hash)
-        for tag in config.tags:
-            sets.add(self._folder, batch, layout.tag_folder(tag), config_hash)
-        return revived or not known.puts
+        Raises:
+            InvalidInput: It or one of its tags cannot be stored.
+        """
+        registering.validate(config)
 
     # Looking up
 
@@ -154,15 +114,14 @@ class ExperimentRegistry:
         """
         return revision.resolve(self._folder, rev, deleted=deleted)
 
-    def select(self, rev: str) -> tuple[str, Any]:
-        """Return the hash that ``REV:path`` means, and the value inside that configuration.
+    def resolve_with_path(self, rev: str) -> revision.Revision:
+        """Return the hash and the path that ``REV:path`` means.
 
         Raises:
             NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
-            InvalidPath: The path leads nowhere.
+            InvalidPath: What follows the revision is not a path.
         """
-        config_hash, path = revision.resolve_with_path(self._folder, rev)
-        return config_hash, select(self.load(config_hash).to_dict(), path)
+        return revision.resolve_with_path(self._folder, rev)
 
     def load(self, config_hash: str) -> ExperimentConfig:
         """Return the configuration of a whole hash, deleted or not.
@@ -171,7 +130,7 @@ class ExperimentRegistry:
             NotFound: There is no such object.
             Corrupt: It is damaged, or not a configuration.
         """
-        return self._load(config_hash, self.metadata(config_hash), self.tags_of(config_hash))
+        return scan.load(self._folder, config_hash)
 
     def data(self, config_hash: str) -> bytes:
         """Return an object's bytes as they are stored, checked against its hash."""
@@ -181,70 +140,50 @@ class ExperimentRegistry:
         """Return what the records say of a configuration."""
         return records.metadata(self._folder, config_hash)
 
-    def candidates(self, prefix: str) -> list[str]:
-        """Return the hashes of configurations, not deleted, that begin with ``prefix``; for completion."""
-        prefix = prefix.lower()
-        if len(prefix) < 2:
-            found = [name for name, _ in records.all_metadata(self._folder) if name.startswith(prefix)]
-        else:
-            found = list({name.config for name in records.names_with_prefix(self._folder, prefix)})
-        return sorted(
-            name for name in found if objects.exists(self._folder, name) and not revision.is_deleted(self._folder, name)
-        )
+    def hashes_with_prefix(self, prefix: str) -> list[str]:
+        """Return the hashes of configurations that begin with ``prefix``, which may be empty; sorted."""
+        return scan.hashes_with_prefix(self._folder, prefix)
 
     def list_all(self, limit: int | None = 100) -> list[ExperimentConfig]:
         """Return configurations, newest first, at most ``limit``; all with None."""
-        return self._newest(records.all_metadata(self._folder), limit)
+        return self.find(limit=limit)
 
-    def search_by_tag(self, tag: str, limit: int | None = None) -> list[ExperimentConfig]:
+    def search_by_tag(self, tag: str) -> list[ExperimentConfig]:
         """Return the configurations that carry a tag, newest first; none if nobody uses the tag."""
-        return self._newest(((name, self.metadata(name)) for name in revision.tagged(self._folder, tag)), limit)
+        return self.find(tag=tag)
+
+    def find(
+        self, *, tag: str | None = None, sort: str | None = None, limit: int | None = None
+    ) -> list[ExperimentConfig]:
+        """Return configurations, newest first, or sorted by a field or a value inside them.
+
+        Args:
+            tag: Only those that carry it.
+            sort: A field or a path such as ``hyperparameters.lr`` to sort by, ascending; those without the value come last.
+            limit: At most so many.
+
+        Raises:
+            InvalidPath: ``sort`` is not a path.
+        """
+        if sort is None:
+            return scan.newest(self._folder, tag=tag, limit=limit)
+        return scan.ordered(self._folder, sort, tag=tag, limit=limit)
 
     def __iter__(self) -> Iterator[ExperimentConfig]:
         """Yield all configurations, in order of hash."""
-        tags = self._tags_by_config()
-        deleted = sets.members(self._folder, layout.DELETED)
-        for config_hash, metadata in records.all_metadata(self._folder):
-            if config_hash not in deleted:
-                try:
-                    yield self._load(config_hash, metadata, tags.get(config_hash, []))
-                except NotFound:
-                    continue  # a record whose object did not come along: named by fsck
+        return scan.every(self._folder)
 
     def __len__(self) -> int:
-        deleted = sets.members(self._folder, layout.DELETED)
-        recorded = {name.config for name in records.all_names(self._folder)}
-        return sum(1 for name in recorded - deleted if objects.exists(self._folder, name))
+        return scan.count(self._folder)
+
+    def __bool__(self) -> bool:
+        return True
 
     def __contains__(self, rev: object) -> bool:
         try:
             return isinstance(rev, str) and bool(self.resolve(rev))
         except NotFound:
             return False
-
-    def _newest(self, found: Iterable[tuple[str, Metadata]], limit: int | None) -> list[ExperimentConfig]:
-        deleted = sets.members(self._folder, layout.DELETED)
-        dated = (
-            (instant(metadata.created_at), config_hash, metadata)
-            for config_hash, metadata in found
-            if config_hash not in deleted and metadata.puts and objects.exists(self._folder, config_hash)
-        )
-        newest = sorted(dated, reverse=True) if limit is None else heapq.nlargest(limit, dated)
-        tags = self._tags_by_config() if len(newest) >= _PROBE_TAGS_BELOW else None
-        return [
-            self._load(name, metadata, self.tags_of(name) if tags is None else tags.get(name, []))
-            for _, name, metadata in newest
-        ]
-
-    def _load(self, config_hash: str, metadata: Metadata, tags: list[str]) -> ExperimentConfig:
-        data = objects.get(self._folder, config_hash)
-        try:
-            return ExperimentConfig.from_bytes(
-                data, description=metadata.description, tags=tags, created_at=metadata.created_at
-            )
-        except Corrupt as error:
-            error.path = error.path or layout.object_path(config_hash)
-            raise
 
     # Comparing
 
@@ -262,7 +201,7 @@ class ExperimentRegistry:
         Raises:
             NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
         """
-        return Diff.between(self.load(self.resolve(first)), self.load(self.resolve(second)))
+        return Diff(self.load(self.resolve(first)), self.load(self.resolve(second)))
 
     def explain(self, first: str, second: str) -> list[str]:
         """Say in sentences why two hashes differ, or why they agree."""
@@ -272,13 +211,11 @@ class ExperimentRegistry:
 
     def tags(self) -> dict[str, int]:
         """Return how many configurations carry each tag, by tag; tags that none carries are left out."""
-        deleted = sets.members(self._folder, layout.DELETED)
-        counts = {tag: len(sets.members(self._folder, folder) - deleted) for tag, folder in self._tag_folders()}
-        return {tag: count for tag, count in sorted(counts.items()) if count}
+        return scan.tag_counts(self._folder)
 
     def tags_of(self, config_hash: str) -> list[str]:
         """Return the tags of a configuration, sorted."""
-        return sorted(tag for tag, folder in self._tag_folders() if sets.contains(self._folder, folder, config_hash))
+        return scan.tags_of(self._folder, config_hash)
 
     def tag(self, rev: str, tags: Iterable[str]) -> list[str]:
         """Add tags to a configuration; return those it did not have."""
@@ -320,19 +257,6 @@ class ExperimentRegistry:
                 if turn(self._folder, batch, folder, config_hash)
             ]
 
-    def _tag_folders(self) -> Iterator[tuple[str, str]]:
-        for escaped in self._folder.names_with_prefix(layout.TAGS, ""):
-            tag = layout.unescape_name(escaped)
-            if tag is not None:
-                yield tag, f"{layout.TAGS}/{escaped}"
-
-    def _tags_by_config(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for tag, folder in sorted(self._tag_folders()):
-            for config_hash in sets.members(self._folder, folder):
-                found.setdefault(config_hash, []).append(tag)
-        return found
-
     # Deleting
 
     def delete(self, rev: str) -> bool:
@@ -359,6 +283,32 @@ class ExperimentRegistry:
             sets.remove(self._folder, batch, layout.DELETED, config_hash)
         return config_hash
 
+    # Upkeep
+
+    def check(self) -> Report:
+        """Read every file of the store, and report what is not as it must be."""
+        from gemexp.store import check
+
+        return check.check(self._folder)
+
+    def repair(self, problems: Iterable[Problem], sources: Iterable[str] = ()) -> list[Repair]:
+        """Move bad files to quarantine, and put good copies in their place where they can be had.
+
+        Args:
+            problems: What `check` reported.
+            sources: Other stores to take copies from.
+
+        Raises:
+            NoStore: A source is none.
+            StoreUnwritable: The file system refused.
+        """
+        from gemexp.store import check
+
+        roots = [location.locate(source).root for source in sources]
+        for root in roots:
+            location.check(root)
+        return check.repair(self._folder, list(problems), [Folder(root) for root in roots])
+
     # Old registries
 
     def import_sqlite(self, path: str) -> list[tuple[str, Registered]]:
@@ -376,8 +326,7 @@ class ExperimentRegistry:
 
     def _import(self, found: list[LegacyExperiment]) -> list[tuple[str, Registered]]:
         for experiment in found:
-            for tag in experiment.config.tags:
-                layout.tag_folder(tag)
+            self.validate(experiment.config)
         registered = self.register_all(experiment.config for experiment in found)
         with self._folder.batch() as batch:
             for experiment, (config_hash, _) in zip(found, registered, strict=True):

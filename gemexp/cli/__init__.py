@@ -1,0 +1,128 @@
+"""The command line: the group of commands, and the one place that knows exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from gemexp.cli.session import Session
+from gemexp.errors import AmbiguousPrefix, Conflict, Corrupt, GemexpError, NotFound, UsageError
+
+EXIT_BAD_INPUT = 1
+EXIT_USAGE = 2
+EXIT_NOT_FOUND = 3
+EXIT_CONFLICT = 4
+EXIT_CORRUPT = 5
+EXIT_INTERRUPTED = 130
+EXIT_BUG = 255
+
+_EXIT_CODES: tuple[tuple[type[GemexpError], int], ...] = (
+    (UsageError, EXIT_USAGE),
+    (NotFound, EXIT_NOT_FOUND),
+    (AmbiguousPrefix, EXIT_NOT_FOUND),
+    (Conflict, EXIT_CONFLICT),
+    (Corrupt, EXIT_CORRUPT),
+    (GemexpError, EXIT_BAD_INPUT),
+)
+
+# Where each command lives; its module is imported when the command is called.
+_COMMANDS = {
+    "add": "add",
+    "compare": "show",
+    "completion": "completion",
+    "delete": "removal",
+    "describe": "labels",
+    "diff": "show",
+    "explain": "show",
+    "export": "transfer",
+    "fsck": "upkeep",
+    "import": "transfer",
+    "init": "upkeep",
+    "list": "listing",
+    "restore": "removal",
+    "search": "listing",
+    "show": "show",
+    "tag": "labels",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"gemexp.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("-C", "folder", metavar="DIR", type=click.Path(), help="Run as if started in DIR.")
+@click.option("--store", metavar="DIR", type=click.Path(), help="The store's folder, instead of the nearest .gemexp.")
+@click.option("--db", metavar="FILE", type=click.Path(), help="A SQLite file whose store lies beside it.")
+@click.version_option(package_name="gemexp", message="gemexp %(version)s")
+@click.pass_context
+def group(ctx: click.Context, folder: str | None, store: str | None, db: str | None) -> None:
+    """Track experiment configurations by their content.
+
+    Every configuration has a hash; REV is such a hash, its beginning (4 digits or more), or the name of a tag that
+    holds exactly one configuration.
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+    ctx.ensure_object(Session).configure(folder, store, db)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code. Whatever goes wrong is told on standard error, in one line and a hint."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal of another encoding shows escapes instead of failing
+            stream.reconfigure(errors="backslashreplace")
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nothing is left to say to whoever closed the pipe; this keeps the interpreter from trying once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from gemexp.cli import report
+
+    as_json = "--json" in arguments
+    session = Session()
+    try:
+        result = group.main(list(arguments), prog_name="gemexp", standalone_mode=False, obj=session)
+    except click.UsageError as error:
+        report.usage_error(error, as_json=as_json)
+        return EXIT_USAGE
+    except click.ClickException as error:
+        report.error("usage", error.format_message(), None, as_json=as_json)
+        return EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        report.error("interrupted", "interrupted", None, as_json=as_json)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    except GemexpError as error:
+        report.gemexp_error(error, session, as_json=as_json)
+        return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+    except OSError as error:
+        name = f"'{error.filename}': " if error.filename else ""
+        report.error("system", f"{name}{(error.strerror or str(error)).lower()}", None, as_json=as_json)
+        return EXIT_BAD_INPUT
+    except Exception as error:  # the boundary: a bug is told as one, never as a traceback
+        if os.environ.get("GEMEXP_DEBUG"):
+            raise
+        message = f"this is a bug in gemexp: {type(error).__name__}: {error}"
+        report.error("bug", message, "please report it; with GEMEXP_DEBUG=1 the traceback is shown", as_json=as_json)
+        return EXIT_BUG
+    return result if isinstance(result, int) else 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
@@ -65,7 +65,7 @@ def _yaml() -> YAML:
 class _Resolver(VersionedResolver):
     """The rules for plain scalars."""
 
-    _rules: dict[str, list[tuple[str, Any]]] = {}
+    rules: ClassVar[dict[str, list[tuple[str, Any]]]] = {}
 
     @property
     def processing_version(self) -> tuple[int, int]:
@@ -73,13 +73,13 @@ class _Resolver(VersionedResolver):
 
     @property
     def versioned_resolver(self) -> dict[str, list[tuple[str, Any]]]:
-        return self._rules
+        return self.rules
 
 
 for _versions, _tag, _pattern, _first in implicit_resolvers:
     if (1, 2) in _versions and _tag not in _DROPPED_TAGS:
         for _char in _first:
-            _Resolver._rules.setdefault(_char, []).append((_tag, _pattern))
+            _Resolver.rules.setdefault(_char, []).append((_tag, _pattern))
 
 
 class _Constructor(SafeConstructor):
@@ -102,7 +102,7 @@ _Constructor.add_constructor("tag:yaml.org,2002:float", _Constructor.construct_y
 class _Representer(SafeRepresenter):
     """Writes plain data."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - ruamel.yaml's signature
         return True
 
     def represent_text(self, data: str) -> Any:

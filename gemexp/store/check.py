@@ -106,7 +106,7 @@ class _Checker:
             if path == layout.FORMAT_FILE and self._folder.read(path, 4096) != layout.FORMAT:
                 raise Corrupt("is not exactly what this version writes", expected=layout.FORMAT.decode())
         elif parts[0] == layout.OBJECTS and len(parts) == 3:
-            self._check_object(path, parts[1], parts[2])
+            self._check_object(parts[1], parts[2])
         elif parts[0] == layout.INDEX and len(parts) == 3:
             self._check_record(path, parts[1], parts[2])
         elif path.startswith(f"{layout.TAGS}/") and len(parts) == 4:
@@ -118,7 +118,7 @@ class _Checker:
         else:
             raise Corrupt("is not part of a store")
 
-    def _check_object(self, path: str, fan_out: str, name: str) -> None:
+    def _check_object(self, fan_out: str, name: str) -> None:
         if layout.parse_object_name(name) is None or fan_out != name[:2]:
             raise Corrupt("is not part of a store")
         data = objects.get(self._folder, name)

@@ -14,7 +14,7 @@ import stat
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from gemexp.errors import Corrupt, StoreUnwritable
 from gemexp.store import layout
@@ -165,7 +165,7 @@ class Batch:
         """Have the file ``path`` hold ``data``, and be durable, once the batch is committed."""
         self._wanted[path] = data
 
-    def __enter__(self) -> Batch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -35,7 +35,7 @@ def locate(path: str | os.PathLike[str] | None = None) -> Location:
         named = os.environ.get(ENVIRONMENT_VARIABLE)
         return Location(_absolute(named)) if named else _nearest(os.getcwd())
     text = os.fspath(path)
-    if text.lower().endswith(_DATABASE_SUFFIXES) and not os.path.isdir(text) or os.path.isfile(text):
+    if os.path.isfile(text) or (text.lower().endswith(_DATABASE_SUFFIXES) and not os.path.isdir(text)):
         database = _absolute(text)
         return Location(os.path.splitext(database)[0] + layout.STORE_FOLDER, database)
     root = _absolute(text)

@@ -1,0 +1,90 @@
+"""``gemexp tag`` and ``gemexp describe``: what can be said of a configuration without changing its hash."""
+
+from __future__ import annotations
+
+import click
+
+from gemexp.cli.completion import complete_revision
+from gemexp.cli.output import echo_json, page
+from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.digest import short
+from gemexp.errors import UsageError
+from gemexp.notation import visible
+
+
+@click.command()
+@click.argument("rev", required=False, shell_complete=complete_revision)
+@click.argument("tags", metavar="[TAG]...", nargs=-1)
+@click.option("-d", "--delete", is_flag=True, help="Remove the tags instead of adding them.")
+@click.option("--rename", is_flag=True, help="Put one tag in another's place everywhere: --rename OLD NEW.")
+@json_option
+@pass_session
+def tag_command(
+    session: Session, *, rev: str | None, tags: tuple[str, ...], delete: bool, rename: bool, as_json: bool
+) -> None:
+    r"""List all tags with their counts, or those of REV; add tags to REV, or remove them.
+
+    \b
+    gemexp tag
+    gemexp tag 3f2a9c best
+    gemexp tag -d 3f2a9c best
+    gemexp tag --rename best production
+    """
+    if rename:
+        if delete or rev is None or len(tags) != 1:
+            raise UsageError("--rename takes two tags and nothing else", hint="gemexp tag --rename OLD NEW")
+        changed = session.open(writing=True).rename_tag(rev, tags[0])
+        _tell(as_json, {"renamed": rev, "to": tags[0], "count": len(changed)}, f"{len(changed)} renamed")
+    elif rev is None:
+        if delete:
+            raise UsageError("-d takes a revision and tags", hint="gemexp tag -d REV TAG...")
+        _list_all(session, as_json=as_json)
+    elif not tags:
+        if delete:
+            raise UsageError("-d takes a revision and tags", hint="gemexp tag -d REV TAG...")
+        registry = session.open()
+        found = registry.tags_of(registry.resolve(rev))
+        if as_json:
+            echo_json(found)
+        else:
+            page(map(visible, found))
+    else:
+        registry = session.open(writing=True)
+        config_hash = registry.resolve(rev)
+        changed = registry.untag(config_hash, tags) if delete else registry.tag(config_hash, tags)
+        now = registry.tags_of(config_hash)
+        line = f"{short(config_hash)}  [{', '.join(map(visible, now))}]"
+        _tell(as_json, {"config_hash": config_hash, "changed": changed, "tags": now}, line)
+
+
+@click.command()
+@click.argument("rev", shell_complete=complete_revision)
+@click.argument("text")
+@json_option
+@pass_session
+def describe_command(session: Session, *, rev: str, text: str, as_json: bool) -> None:
+    """Replace the description of REV; the old ones stay in the store's records."""
+    registry = session.open(writing=True)
+    config_hash = registry.resolve(rev)
+    changed = registry.describe(config_hash, text)
+    _tell(
+        as_json,
+        {"config_hash": config_hash, "description": text, "changed": changed},
+        f"{short(config_hash)}  {visible(text)}",
+    )
+
+
+def _list_all(session: Session, *, as_json: bool) -> None:
+    counts = session.open().tags()
+    if as_json:
+        echo_json(counts, indent=2)
+    else:
+        width = max((len(str(count)) for count in counts.values()), default=0)
+        page(f"{count:>{width}}  {visible(tag)}" for tag, count in counts.items())
+
+
+def _tell(as_json: bool, value: dict[str, object], line: str) -> None:  # noqa: FBT001 - private, and named at the call
+    if as_json:
+        echo_json(value)
+    else:
+        click.echo(line)

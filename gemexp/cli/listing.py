@@ -1,0 +1,49 @@
+"""``gemexp list`` and ``gemexp search``: many configurations, a line each."""
+
+from __future__ import annotations
+
+import click
+
+from gemexp.cli.completion import complete_tag
+from gemexp.cli.output import config_line, echo_json, page
+from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.config import ExperimentConfig
+
+_LIMIT = click.option(
+    "-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="List at most so many."
+)
+_ALL = click.option("--all", "everything", is_flag=True, help="List all.")
+
+
+@click.command()
+@_LIMIT
+@_ALL
+@click.option("--tag", metavar="TAG", shell_complete=complete_tag, help="Only those that carry TAG.")
+@click.option(
+    "--sort", "key", metavar="KEY", help="Sort by created_at, description, config_hash, or the value at a path."
+)
+@json_option
+@pass_session
+def list_command(
+    session: Session, *, limit: int, everything: bool, tag: str | None, key: str | None, as_json: bool
+) -> None:
+    """List configurations, newest first."""
+    _print(session.open().find(tag=tag, sort=key, limit=None if everything else limit), as_json=as_json)
+
+
+@click.command()
+@click.argument("tag", shell_complete=complete_tag)
+@_LIMIT
+@_ALL
+@json_option
+@pass_session
+def search_command(session: Session, *, tag: str, limit: int, everything: bool, as_json: bool) -> None:
+    """List the configurations that carry TAG, newest first."""
+    _print(session.open().find(tag=tag, limit=None if everything else limit), as_json=as_json)
+
+
+def _print(configs: list[ExperimentConfig], *, as_json: bool) -> None:
+    if as_json:
+        echo_json([config.to_dict() for config in configs], indent=2)
+    else:
+        page(config_line(config.config_hash, config) for config in configs)

@@ -1,0 +1,51 @@
+"""Printing: JSON for scripts, lines for people, a pager where the text is longer than the screen."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from gemexp.config import ExperimentConfig, instant
+from gemexp.digest import short
+from gemexp.notation import flatten, format_path, inline, visible
+
+
+def echo_json(value: Any, *, indent: int | None = None) -> None:
+    """Print plain data as strict JSON."""
+    from gemexp import formats
+
+    click.echo(formats.dumps(value, "json", indent=indent))
+
+
+def page(lines: Iterable[str]) -> None:
+    """Print lines, through a pager on a terminal where they do not fit the screen."""
+    collected = list(lines)
+    if not collected:
+        return
+    text = "\n".join(collected)
+    if sys.stdout.isatty() and len(collected) >= shutil.get_terminal_size().lines:
+        click.echo_via_pager(f"{text}\n")
+    else:
+        click.echo(text)
+
+
+def config_line(config_hash: str, config: ExperimentConfig) -> str:
+    """Return one line on a configuration: hash, day, description, tags."""
+    parts = [click.style(short(config_hash), fg="yellow"), f"{instant(config.created_at):%Y-%m-%d}"]
+    if config.description:
+        parts.append(visible(config.description))
+    if config.tags:
+        parts.append(click.style(f"[{', '.join(map(visible, config.tags))}]", fg="cyan"))
+    return "  ".join(parts)
+
+
+def config_lines(config: ExperimentConfig) -> Iterable[str]:
+    """Yield a configuration's sections as ``path = value`` lines."""
+    yield f"feature_names = {inline(sorted(config.feature_names))}"
+    for section in ("feature_transformations", "feature_weights", "hyperparameters"):
+        for path, value in flatten(getattr(config, section), (section,)):
+            yield f"{format_path(path)} = {inline(value)}"

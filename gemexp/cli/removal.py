@@ -1,0 +1,59 @@
+"""``gemexp delete`` and ``gemexp restore``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from gemexp.cli.completion import complete_revision
+from gemexp.cli.output import config_line, echo_json
+from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.digest import short
+from gemexp.errors import InvalidInput
+
+
+@click.command()
+@click.argument("revs", metavar="REV...", nargs=-1, required=True, shell_complete=complete_revision)
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@json_option
+@pass_session
+def delete_command(session: Session, *, revs: tuple[str, ...], force: bool, as_json: bool) -> None:
+    """Delete configurations, after asking; `gemexp restore` brings them back."""
+    registry = session.open(writing=True)
+    hashes = list(dict.fromkeys(registry.resolve(rev) for rev in revs))
+    if not force:
+        for config_hash in hashes:
+            click.echo(config_line(config_hash, registry.load(config_hash)), err=True)
+        _confirm(f"delete {'this config' if len(hashes) == 1 else f'these {len(hashes)} configs'}?")
+    for config_hash in hashes:
+        deleted = registry.delete(config_hash)
+        if as_json:
+            echo_json({"config_hash": config_hash, "deleted": deleted})
+        else:
+            click.echo(f"deleted {short(config_hash)}")
+
+
+@click.command()
+@click.argument("revs", metavar="REV...", nargs=-1, required=True)
+@json_option
+@pass_session
+def restore_command(session: Session, *, revs: tuple[str, ...], as_json: bool) -> None:
+    """Bring deleted configurations back."""
+    registry = session.open(writing=True)
+    hashes = list(dict.fromkeys(registry.resolve(rev, deleted=True) for rev in revs))
+    for config_hash in hashes:
+        registry.restore(config_hash)
+        if as_json:
+            echo_json({"config_hash": config_hash, "restored": True})
+        else:
+            click.echo(f"restored {short(config_hash)}")
+
+
+def _confirm(question: str) -> None:
+    click.echo(f"{question} [y/N] ", nl=False, err=True)
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        click.echo(err=True)
+    if answer.strip().lower() not in ("y", "yes"):
+        raise InvalidInput("nothing was deleted", hint="answer y, or use --force")

@@ -1,0 +1,59 @@
+"""Errors for people and for scripts, on standard error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gemexp.cli.session import Session
+from gemexp.digest import short
+from gemexp.errors import AmbiguousPrefix, GemexpError
+from gemexp.notation import visible
+
+MAX_CANDIDATES = 20
+
+
+def gemexp_error(error: GemexpError, session: Session, *, as_json: bool) -> None:
+    """Tell an error of ours; an ambiguous revision with its candidates, as git does."""
+    if as_json or not isinstance(error, AmbiguousPrefix):
+        _tell(error.kind, str(error), error.hint, error.details(), as_json=as_json)
+        return
+    _tell(error.kind, str(error), "the candidates are:", {}, as_json=False)
+    for config_hash in error.candidates[:MAX_CANDIDATES]:
+        click.echo(f"hint:   {_candidate(config_hash, session)}", err=True)
+    left = len(error.candidates) - MAX_CANDIDATES
+    if left > 0:
+        click.echo(f"hint:   … and {left} more", err=True)
+
+
+def usage_error(error: click.UsageError, *, as_json: bool) -> None:
+    """Tell that the command was called wrongly, and how it is called."""
+    message = error.format_message().rstrip(".")
+    command = error.ctx.command_path if error.ctx else "gemexp"
+    name, _, rest = message.partition(" ")
+    _tell("usage", f"{name[:1].lower()}{name[1:]} {rest}".strip(), f"see '{command} --help'", {}, as_json=as_json)
+
+
+def error(kind: str, message: str, hint: str | None, *, as_json: bool) -> None:
+    """Tell any other error."""
+    _tell(kind, message, hint, {}, as_json=as_json)
+
+
+def _tell(kind: str, message: str, hint: str | None, details: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        from gemexp import formats
+
+        content = {"kind": kind, "message": message, "hint": hint, **details}
+        click.echo(formats.dumps({"error": content}, "json"), err=True)
+        return
+    click.echo(f"error: {visible(message)}", err=True)
+    if hint:
+        click.echo(f"hint: {visible(hint)}", err=True)
+
+
+def _candidate(config_hash: str, session: Session) -> str:
+    if session.registry is None:
+        return short(config_hash)
+    metadata = session.registry.metadata(config_hash)
+    return f"{short(config_hash)} {metadata.created_at[:10]} {visible(metadata.description)}".rstrip()

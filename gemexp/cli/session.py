@@ -1,0 +1,74 @@
+"""What the global options say: which store a command works on."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gemexp.errors import InvalidInput, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gemexp.registry import ExperimentRegistry
+
+
+class Session:
+    """One call of the program."""
+
+    def __init__(self) -> None:
+        self._named: str | None = None
+        self.registry: ExperimentRegistry | None = None
+
+    def configure(self, folder: str | None, store: str | None, database: str | None) -> None:
+        """Follow the global options; ``folder`` becomes the current one.
+
+        Raises:
+            UsageError: Both a store and a database are named.
+            InvalidInput: There is no such folder.
+        """
+        if store is not None and database is not None:
+            raise UsageError("--store and --db exclude each other")
+        if folder is not None:
+            try:
+                os.chdir(folder)
+            except OSError as error:
+                raise InvalidInput((error.strerror or str(error)).lower(), source=folder) from None
+        self._named = database if database is not None else store
+
+    def open(self, *, writing: bool = False) -> ExperimentRegistry:
+        """Open the store.
+
+        A command that writes makes a store that was named; one that would have to be found must be there, so that
+        nothing is written in the wrong folder by mistake.
+
+        Raises:
+            NoStore, UnsupportedFormat, Corrupt: See `gemexp.store.location.check`.
+        """
+        from gemexp.registry import ExperimentRegistry
+
+        if self.registry is None:
+            self.registry = ExperimentRegistry(self._named, create=writing and self.is_chosen())
+        return self.registry
+
+    def location(self) -> str:
+        """Return the folder of the store, whether there is one or not."""
+        from gemexp.store.location import locate
+
+        return locate(self._named).root
+
+    def is_chosen(self) -> bool:
+        """Tell whether someone named the store, by an option or in the environment."""
+        from gemexp.store.location import locate
+
+        return locate(self._named).chosen
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON; errors too, on standard error.")(function)

@@ -1,0 +1,155 @@
+"""``gemexp show``, ``diff``, ``compare`` and ``explain``: one configuration, or two beside each other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gemexp.cli.completion import complete_revision
+from gemexp.cli.output import config_lines, echo_json, page
+from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.digest import short
+from gemexp.errors import UsageError
+from gemexp.notation import inline, visible
+from gemexp.paths import select
+
+if TYPE_CHECKING:
+    from gemexp.compare import Diff
+    from gemexp.config import ExperimentConfig
+    from gemexp.registry import ExperimentRegistry
+
+_DIFF_COLOURS = {"added": "green", "removed": "red", "changed": "yellow"}
+
+
+@click.command()
+@click.argument("rev", metavar="REV[:PATH]", shell_complete=complete_revision)
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print YAML.")
+@click.option("--raw", is_flag=True, help="Print the object's bytes, as sha256sum would read them.")
+@json_option
+@pass_session
+def show_command(session: Session, *, rev: str, as_yaml: bool, raw: bool, as_json: bool) -> None:
+    r"""Show the configuration REV, or the value at PATH inside it.
+
+    \b
+    gemexp show 3f2a9c
+    gemexp show 3f2a9c:hyperparameters.model.layers[0]
+    """
+    if as_yaml + raw + as_json > 1:
+        raise UsageError("--json, --yaml and --raw exclude each other")
+    registry = session.open()
+    config_hash, path = registry.resolve_with_path(rev)
+    if raw:
+        if path:
+            raise UsageError("--raw shows a whole object, not a path in it")
+        sys.stdout.buffer.write(registry.data(config_hash))
+        return
+    config = registry.load(config_hash)
+    if as_json or as_yaml:
+        value = select(config.to_dict(), path)
+        if as_json:
+            echo_json(value, indent=2)
+        else:
+            from gemexp import formats
+
+            click.echo(formats.dumps(value, "yaml"), nl=False)
+    elif path:
+        value = select(config.to_dict(), path)
+        click.echo(visible(value) if isinstance(value, str) else inline(value))
+    else:
+        page(_shown(registry, config_hash, config))
+
+
+@click.command()
+@click.argument("first", metavar="REV1", shell_complete=complete_revision)
+@click.argument("second", metavar="REV2", shell_complete=complete_revision)
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if they differ.")
+@json_option
+@pass_session
+def diff_command(session: Session, *, first: str, second: str, exit_code: bool, as_json: bool) -> int:
+    """Show what differs from REV1 to REV2: added, removed and changed values, with the change of numbers."""
+    diff = session.open().diff(first, second)
+    if as_json:
+        echo_json(diff.to_dict(), indent=2)
+    else:
+        page(_diff_lines(diff))
+    return int(exit_code and bool(diff))
+
+
+@click.command()
+@click.argument("first", metavar="REV1", shell_complete=complete_revision)
+@click.argument("second", metavar="REV2", shell_complete=complete_revision)
+@json_option
+@pass_session
+def compare_command(session: Session, *, first: str, second: str, as_json: bool) -> None:
+    """Compare REV1 and REV2 section by section: features, weights, transformations, hyperparameters."""
+    registry = session.open()
+    comparison = registry.compare(registry.resolve(first), registry.resolve(second))
+    if as_json:
+        echo_json(comparison, indent=2)
+    else:
+        page(_comparison_lines(comparison))
+
+
+@click.command()
+@click.argument("first", metavar="REV1", shell_complete=complete_revision)
+@click.argument("second", metavar="REV2", shell_complete=complete_revision)
+@json_option
+@pass_session
+def explain_command(session: Session, *, first: str, second: str, as_json: bool) -> None:
+    """Say why the hashes of REV1 and REV2 differ, or why they agree."""
+    registry = session.open()
+    hash1, hash2 = registry.resolve(first), registry.resolve(second)
+    reasons = registry.explain(hash1, hash2)
+    if as_json:
+        echo_json({"config1_hash": hash1, "config2_hash": hash2, "same": hash1 == hash2, "reasons": reasons}, indent=2)
+    else:
+        page([visible(reasons[0]), *(f"  {visible(reason)}" for reason in reasons[1:])])
+
+
+def _shown(registry: ExperimentRegistry, config_hash: str, config: ExperimentConfig) -> Iterator[str]:
+    metadata = registry.metadata(config_hash)
+    yield click.style(f"config {config_hash}", fg="yellow")
+    yield f"created {visible(config.created_at) or '(not recorded)'}"
+    if config.tags:
+        yield f"tags    {', '.join(map(visible, config.tags))}"
+    for parent in metadata.parents:
+        yield f"from    {short(parent)}"
+    if config.description:
+        yield ""
+        yield from (f"    {visible(line)}" for line in config.description.split("\n"))
+    for other in metadata.other_descriptions:
+        yield ""
+        yield "    another description, from a merge (gemexp describe settles on one):"
+        yield from (f"    {visible(line)}" for line in other.split("\n"))
+    yield ""
+    yield from config_lines(config)
+
+
+def _diff_lines(diff: Diff) -> Iterator[str]:
+    for difference in diff:
+        yield click.style(str(difference), fg=_DIFF_COLOURS[difference.change])
+
+
+def _comparison_lines(comparison: dict[str, Any]) -> Iterator[str]:
+    yield f"Comparing {short(comparison['config1_hash'])} and {short(comparison['config2_hash'])}"
+    features = comparison["features"]
+    yield ""
+    yield "Features"
+    for title, names in (("only in first", "only_in_config1"), ("only in second", "only_in_config2")):
+        yield f"  {title}: {', '.join(map(visible, features[names])) or '(none)'}"
+    yield f"  common: {len(features['common'])}"
+    yield from _pairs("Weights", comparison["weight_differences"])
+    yield from _pairs("Transformations", comparison["feature_transformations"])
+    yield from _pairs("Hyperparameters", comparison["hyperparameter_differences"])
+
+
+def _pairs(title: str, pairs: dict[str, dict[str, Any]]) -> Iterator[str]:
+    if pairs:
+        yield ""
+        yield title
+    for name, pair in pairs.items():
+        delta = f" ({pair['diff']:+})" if "diff" in pair else ""
+        yield f"  {visible(name)}: {inline(pair['config1'])} -> {inline(pair['config2'])}{delta}"

@@ -1,0 +1,175 @@
+"""``gemexp export`` and ``gemexp import``: configurations with all their fields, as files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gemexp import formats
+from gemexp.cli.add import FORMATS, read_input, register
+from gemexp.cli.completion import complete_tag
+from gemexp.cli.output import echo_json
+from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.digest import short
+from gemexp.errors import InvalidInput, NotFound, UsageError
+from gemexp.notation import visible
+from gemexp.sources import Source, read_exported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gemexp.config import ExperimentConfig
+    from gemexp.registry import ExperimentRegistry
+
+
+@click.command()
+@click.argument("arguments", metavar="[REV] FILE|DIR|-", nargs=-1, required=True)
+@click.option(
+    "--tag", metavar="TAG", shell_complete=complete_tag, help="Export all that carry TAG, a file each, to DIR."
+)
+@click.option("--all", "everything", is_flag=True, help="Export all, as JSON Lines.")
+@json_option
+@pass_session
+def export_command(
+    session: Session, *, arguments: tuple[str, ...], tag: str | None, everything: bool, as_json: bool
+) -> None:
+    r"""Write configurations with description, tags and time, for `gemexp import` in another store.
+
+    \b
+    gemexp export 3f2a9c config.json      (or .yaml, .jsonl, or - for standard output)
+    gemexp export --tag best DIR
+    gemexp export --all FILE.jsonl
+    """
+    if tag is not None and everything:
+        raise UsageError("--tag and --all exclude each other")
+    wanted = 1 if tag is not None or everything else 2
+    if len(arguments) != wanted:
+        raise UsageError(
+            "export takes a revision and a file" if wanted == 2 else "export takes one target with --tag or --all"
+        )
+    registry = session.open()
+    target = arguments[-1]
+    if everything:
+        _require_lines(target)
+        count = _write(target, (_line(config) for config in registry))
+    elif tag is not None:
+        count = _export_tag(registry, tag, target)
+    else:
+        config = registry.load(registry.resolve(arguments[0]))
+        count = _write(target, [_dump(config, target)])
+    if target == "-":
+        return
+    if as_json:
+        echo_json({"exported": count, "target": target})
+    else:
+        click.echo(f"exported {count} config{'' if count == 1 else 's'} to {visible(target)}")
+
+
+@click.command()
+@click.argument("files", metavar="[FILE | DIR | -]...", nargs=-1, type=click.Path())
+@click.option("--sqlite", "database", metavar="FILE", type=click.Path(), help="Import a home-made experiments.sqlite.")
+@click.option("--format", "format_", type=FORMATS, help="Read files as this, whatever their names say.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the whole hash alone.")
+@json_option
+@pass_session
+def import_command(
+    session: Session, *, files: tuple[str, ...], database: str | None, format_: str | None, quiet: bool, as_json: bool
+) -> None:
+    """Register what `gemexp export` wrote; hash, description, tags and time stay the same.
+
+    With --sqlite: all experiments of a registry in the old format; their old hashes keep working as revisions.
+    """
+    if not files and database is None:
+        raise UsageError("nothing to import", hint="name a file, - for standard input, or a database with --sqlite")
+    registry = session.open(writing=True)
+    sources: list[Source] = []
+    for name in _files(files):
+        sources += read_exported(read_input(name), name, format=format_)
+    if sources:
+        register(registry, sources, parents=[], quiet=quiet, as_json=as_json)
+    if database is not None:
+        _import_database(registry, database, quiet=quiet, as_json=as_json)
+
+
+def _import_database(registry: ExperimentRegistry, database: str, *, quiet: bool, as_json: bool) -> None:
+    for old_hash, registered in registry.import_sqlite(database):
+        if as_json:
+            config_hash, created = registered
+            echo_json({"config_hash": config_hash, "created": created, "source": database, "old_hash": old_hash})
+        elif quiet:
+            click.echo(registered.config_hash)
+        else:
+            description = registry.metadata(registered.config_hash).description
+            click.echo(
+                f"{short(registered.config_hash)}  was {visible(old_hash[:12])}  {visible(description)}".rstrip()
+            )
+
+
+def _files(names: tuple[str, ...]) -> list[str]:
+    found = []
+    for name in names:
+        if os.path.isdir(name):
+            inside = sorted(str(path) for path in Path(name).iterdir() if formats.format_of(path.name))
+            if not inside:
+                raise InvalidInput("holds no JSON, YAML or TOML file", source=name)
+            found += inside
+        else:
+            found.append(name)
+    return found
+
+
+def _export_tag(registry: ExperimentRegistry, tag: str, folder: str) -> int:
+    configs = registry.search_by_tag(tag)
+    if not configs:
+        raise NotFound(f"no config carries the tag '{tag}'", subject=tag, hint="gemexp tag lists all tags")
+    os.makedirs(folder, exist_ok=True)
+    for config in configs:
+        _write(os.path.join(folder, f"{config.config_hash}.json"), [config.to_json() + "\n"])
+    return len(configs)
+
+
+def _dump(config: ExperimentConfig, target: str) -> str:
+    format_ = formats.format_of(target)
+    if format_ == "toml":
+        raise InvalidInput("cannot be written: TOML has no null", source=target, hint="export to .json or .yaml")
+    if format_ == "yaml":
+        return formats.dumps(config.to_dict(), "yaml")
+    return _line(config) if format_ == "jsonl" else config.to_json() + "\n"
+
+
+def _line(config: ExperimentConfig) -> str:
+    return formats.dumps(config.to_dict(), "json") + "\n"
+
+
+def _require_lines(target: str) -> None:
+    if target != "-" and formats.format_of(target) != "jsonl":
+        raise UsageError(f"--all writes JSON Lines, and '{target}' does not end in .jsonl")
+
+
+def _write(target: str, texts: Iterable[str]) -> int:
+    """Write texts to a file, whole or not at all, or to standard output; return how many there were."""
+    count = 0
+    if target == "-":
+        for text in texts:
+            click.echo(text, nl=False)
+            count += 1
+        return count
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+            for text in texts:
+                file.write(text)
+                count += 1
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InvalidInput((error.strerror or str(error)).lower(), source=target) from None
+    finally:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+    return count

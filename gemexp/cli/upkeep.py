@@ -1,0 +1,88 @@
+"""``gemexp init`` and ``gemexp fsck``: making a store, and checking that it is whole."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from gemexp.cli.output import echo_json
+from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.errors import UsageError
+from gemexp.notation import visible
+from gemexp.store import location
+from gemexp.store.layout import STORE_FOLDER
+
+if TYPE_CHECKING:
+    from gemexp.store.check import Problem, Repair, Report
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path())
+@json_option
+@pass_session
+def init_command(session: Session, *, folder: str | None, as_json: bool) -> None:
+    """Make a store in DIR/.gemexp (default: here); one that is there already is left as it is."""
+    if folder is not None:
+        root = os.path.join(os.path.abspath(folder), STORE_FOLDER)
+    elif session.is_chosen():
+        root = session.location()
+    else:
+        root = os.path.abspath(STORE_FOLDER)
+    created = location.init(root)
+    if as_json:
+        echo_json({"store": root, "created": created})
+    else:
+        click.echo(f"{'made a store in' if created else 'there is a store in'} {visible(root)}")
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Move bad files to quarantine, and put good copies in their place.")
+@click.option(
+    "--from", "sources", metavar="STORE", multiple=True, type=click.Path(), help="Take good copies from this store."
+)
+@json_option
+@pass_session
+def fsck_command(session: Session, *, repair: bool, sources: tuple[str, ...], as_json: bool) -> int:
+    """Check every file of the store, and name those that are bad. Exit with 5 if any is."""
+    if sources and not repair:
+        raise UsageError("--from goes with --repair")
+    from gemexp.cli import EXIT_CORRUPT
+
+    registry = session.open(writing=repair)
+    report = registry.check()
+    repairs = registry.repair(report.problems, sources) if repair else []
+    if as_json:
+        echo_json(_as_dict(report, repairs), indent=2)
+    else:
+        _print(report, repairs)
+    bad = [one for one in repairs if not one.solved] if repair else report.problems
+    return EXIT_CORRUPT if bad else 0
+
+
+def _print(report: Report, repairs: list[Repair]) -> None:
+    for problem in report.problems if not repairs else []:
+        click.echo(_line(problem))
+    for one in repairs:
+        click.echo(f"{_line(one.problem)}: {one.done}")
+    for note in report.notes:
+        click.echo(f"note: {_line(note)}")
+    counted = f"{report.objects} objects, {report.records} records, {report.members} tag and deletion files"
+    bad = len(report.problems)
+    click.echo(f"checked {counted}: {'no problems' if not bad else '1 problem' if bad == 1 else f'{bad} problems'}")
+
+
+def _line(problem: Problem) -> str:
+    return f"'{visible(problem.path)}' {visible(problem.message)}"
+
+
+def _as_dict(report: Report, repairs: list[Repair]) -> dict[str, object]:
+    return {
+        "objects": report.objects,
+        "records": report.records,
+        "members": report.members,
+        "problems": [{"path": one.path, "message": one.message} for one in report.problems],
+        "notes": [{"path": one.path, "message": one.message} for one in report.notes],
+        "repairs": [{"path": one.problem.path, "done": one.done, "solved": one.solved} for one in repairs],
+    }

@@ -1,0 +1,1 @@
+"""Finding configurations in a store."""

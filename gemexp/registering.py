@@ -1,0 +1,87 @@
+"""Configurations into a store's files: object first, then its record, then its tags, then the acknowledgement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gemexp.config import ExperimentConfig, instant
+from gemexp.digest import hash_bytes
+from gemexp.store import layout, objects, records, sets
+from gemexp.store.files import Batch, Folder
+
+# Large enough to share the file system's commits, small enough to hold in memory.
+_BATCH_CONFIGS = 256
+
+
+class Registered(NamedTuple):
+    """What registering a configuration came to: its hash, and whether the store did not show it before."""
+
+    config_hash: str
+    created: bool
+
+
+def validate(config: ExperimentConfig) -> None:
+    """Raise what registering a configuration would raise for its sake; nothing is written.
+
+    Raises:
+        InvalidInput: It or one of its tags cannot be stored.
+    """
+    config.to_bytes()
+    for tag in config.tags:
+        layout.tag_folder(tag)
+
+
+def register_all(folder: Folder, configs: Iterable[ExperimentConfig], parents: list[str]) -> list[Registered]:
+    """Store configurations, in batches as they come; each batch is durable before the next begins.
+
+    Args:
+        folder: The store.
+        configs: What to store.
+        parents: Hashes of configurations that each of them was made from.
+
+    Raises:
+        InvalidInput: One cannot be stored; those before it may have been.
+        StoreUnwritable: The file system refused.
+    """
+    result: list[Registered] = []
+    batch = folder.batch()
+    pending: dict[str, bytes] = {}
+    for config in configs:
+        validate(config)
+        data = config.to_bytes()
+        config_hash = hash_bytes(data)
+        if config_hash in pending or len(pending) == _BATCH_CONFIGS:
+            _commit(folder, batch, pending)  # a second registration builds on the records of the first
+        objects.put(batch, data)
+        pending[config_hash] = data
+        result.append(Registered(config_hash, _add_metadata(folder, batch, config_hash, config, parents)))
+    _commit(folder, batch, pending)
+    return result
+
+
+def _commit(folder: Folder, batch: Batch, pending: dict[str, bytes]) -> None:
+    batch.commit()
+    # A collector may have taken an object between our finding it there and our record keeping it alive.
+    lost = [data for config_hash, data in pending.items() if not objects.exists(folder, config_hash)]
+    pending.clear()
+    for data in lost:
+        objects.put(batch, data)
+    if lost:
+        batch.commit()
+
+
+def _add_metadata(folder: Folder, batch: Batch, config_hash: str, config: ExperimentConfig, parents: list[str]) -> bool:
+    known = records.metadata(folder, config_hash)
+    new_parents = [parent for parent in parents if parent != config_hash and parent not in known.parents]
+    if not known.puts or new_parents or instant(config.created_at) < instant(known.created_at):
+        description = "" if known.puts else config.description
+        records.put(batch, config_hash, created_at=config.created_at, description=description, parents=new_parents)
+    for record_hash in known.puts:
+        records.keep(folder, batch, config_hash, record_hash)
+    if known.puts and config.description and config.description != known.description:
+        records.describe(batch, config_hash, config.description, known.heads)
+    revived = sets.remove(folder, batch, layout.DELETED, config_hash)
+    for tag in config.tags:
+        sets.add(folder, batch, layout.tag_folder(tag), config_hash)
+    return revived or not known.puts
