@@ -171,12 +171,16 @@ class _Normaliser:
             return self._map(value, depth)
         if isinstance(value, (list, tuple)):
             return self._array(list(value), depth)
+        if _is_root_model(value):
+            return self.value(value.root, depth)
         fields = _fields(value)
         if fields is not None:
             return self._map(fields, depth)
         raise _unsupported(value)
 
     def _numpy(self, value: Any, depth: int) -> Any:
+        if hasattr(value, "mask"):
+            raise InvalidValue("is a masked array, whose missing values a list cannot hold", hint="fill them first")
         if value.dtype.kind not in "biuf" and not (value.dtype.kind == "U" and value.ndim == 0):
             raise InvalidValue(f"is numpy data of dtype {value.dtype}", hint="turn it into numbers or strings first")
         if value.dtype.kind == "f" and value.dtype.itemsize > 8:
@@ -247,6 +251,11 @@ def _fields(value: Any) -> Mapping[str, Any] | None:
     return None
 
 
+def _is_root_model(value: Any) -> bool:
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and isinstance(value, getattr(pydantic, "RootModel", ()))
+
+
 def _is_omegaconf(value: Any) -> bool:
     omegaconf = sys.modules.get("omegaconf")
     return omegaconf is not None and bool(omegaconf.OmegaConf.is_config(value))
@@ -256,8 +265,10 @@ def _resolve_omegaconf(value: Any) -> Any:
     omegaconf = sys.modules["omegaconf"]
     try:
         return omegaconf.OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
-    except omegaconf.errors.OmegaConfBaseException as error:
-        raise InvalidValue(f"cannot be resolved: {str(error).splitlines()[0]}") from None
+    except (omegaconf.errors.OmegaConfBaseException, omegaconf.errors.GrammarParseError) as error:
+        key = getattr(error, "full_key", None)
+        where = f" at {key}" if key else ""
+        raise InvalidValue(f"cannot be resolved{where}: {str(error).splitlines()[0]}") from None
 
 
 def _unsupported(value: Any) -> InvalidValue:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple, overload
 
 from gemexp.config import SECTIONS, ExperimentConfig
@@ -32,6 +31,8 @@ class Difference(NamedTuple):
         """``new - old`` in exact decimal arithmetic with its sign, for two finite numbers."""
         if self.change != "changed" or not _is_finite_number(self.old) or not _is_finite_number(self.new):
             return None
+        from decimal import Decimal
+
         delta = Decimal(repr(self.new)) - Decimal(repr(self.old))
         text = f"{delta:+f}" if -7 < delta.adjusted() < 16 or not delta else f"{delta:+}"
         return text.rstrip("0").rstrip(".") if "." in text and "E" not in text else text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 from gemexp import canonical
@@ -14,6 +13,7 @@ from gemexp.notation import inline
 
 CONFIG_KIND = "gemexp/config@1"
 SECTIONS = ("feature_names", "feature_transformations", "feature_weights", "hyperparameters")
+MAX_DESCRIPTION_BYTES = 64 * 1024
 METADATA = ("description", "tags", "created_at", "config_hash")
 
 
@@ -59,11 +59,11 @@ class ExperimentConfig:
         created_at: str | datetime | None = None,
         config_hash: str | None = None,
     ) -> None:
-        self.feature_names = _names(feature_names, "feature_names")
+        self.feature_names = _names(feature_names)
         self.feature_weights = _weights(feature_weights)
         self.hyperparameters = _map(hyperparameters, "hyperparameters")
         self.feature_transformations = _map(feature_transformations, "feature_transformations")
-        self.description = _text(description, "description")
+        self.description = check_description(description)
         self.tags = sorted(set(_texts(tags, "tags")))
         self.created_at = _timestamp(created_at)
         if config_hash is not None and config_hash != self.compute_hash():
@@ -84,15 +84,31 @@ class ExperimentConfig:
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: the content of this configuration's object file."""
+        for section in ("feature_transformations", "hyperparameters"):
+            if not isinstance(getattr(self, section), Mapping):
+                raise InvalidValue(f"is {type(getattr(self, section)).__name__}, not a map", path=(section,))
+        weights = self.feature_weights
         return canonical.encode(
             {
                 "$": CONFIG_KIND,
-                "feature_names": sorted(_names(self.feature_names, "feature_names")),
+                "feature_names": sorted(_names(self.feature_names)),
                 "feature_transformations": self.feature_transformations,
-                "feature_weights": _weights(self.feature_weights),
+                "feature_weights": weights if _are_floats(weights) else _weights(weights),
                 "hyperparameters": self.hyperparameters,
             }
         )
+
+    def check(self) -> None:
+        """Check what someone may have changed in place since this was made.
+
+        Raises:
+            InvalidValue: A part cannot be stored.
+        """
+        self.to_bytes()
+        check_description(self.description)
+        _texts(self.tags, "tags")
+        if _timestamp(self.created_at) != self.created_at:
+            raise InvalidValue("is not text", path=("created_at",), hint="write ISO 8601")
 
     @classmethod
     def from_bytes(
@@ -141,6 +157,8 @@ class ExperimentConfig:
         known = (*SECTIONS, *METADATA)
         for key in data:
             if key not in known:
+                from difflib import get_close_matches
+
                 close = get_close_matches(str(key), known, n=1)
                 hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
                 raise InvalidValue("is not a part of an experiment configuration", path=(str(key),), hint=hint)
@@ -297,37 +315,52 @@ def _timestamp(created_at: str | datetime | None) -> str:
     return text
 
 
-def _text(text: Any, field: str) -> str:
-    if not isinstance(text, str):
-        raise InvalidValue(f"is {type(text).__name__}, not text", path=(field,))
+def check_description(description: Any) -> str:
+    """Return a description that can be stored.
+
+    Raises:
+        InvalidValue: It is not text, or longer than 64 KiB.
+    """
+    if not isinstance(description, str):
+        raise InvalidValue(f"is {type(description).__name__}, not text", path=("description",))
     try:
-        plain: str = canonical.normalise(text)
+        plain: str = canonical.normalise(description)
     except InvalidValue as error:
-        raise error.inside(field) from None
+        raise error.inside("description") from None
+    if len(plain.encode()) > MAX_DESCRIPTION_BYTES:
+        raise InvalidValue(
+            f"is longer than {MAX_DESCRIPTION_BYTES} bytes",
+            path=("description",),
+            hint="a description is for people; keep reports beside the store",
+        )
     return plain
 
 
 def _texts(texts: Any, field: str) -> list[str]:
     if isinstance(texts, (str, bytes, Mapping)) or not isinstance(texts, Iterable):
         raise InvalidValue(f"is {type(texts).__name__}, not a list of text", path=(field,), hint="write a list")
-    result = []
-    for position, text in enumerate(texts):
+    result = list(texts)
+    if all(type(text) is str and text.isascii() for text in result):
+        return result
+    for position, text in enumerate(result):
         if not isinstance(text, str):
             raise InvalidValue(f"is {type(text).__name__}, not text", path=(field, position), hint="quote it")
         try:
-            result.append(canonical.normalise(text))
+            result[position] = canonical.normalise(text)
         except InvalidValue as error:
             raise error.inside(position).inside(field) from None
     return result
 
 
-def _names(names: Any, field: str) -> list[str]:
-    result = _texts(names, field)
+def _names(names: Any) -> list[str]:
+    result = _texts(names, "feature_names")
     if len(set(result)) != len(result):
         seen: set[str] = set()
         for position, name in enumerate(result):
             if name in seen:
-                raise InvalidValue(f"repeats the name {inline(name)}", path=(field, position), hint="remove one")
+                raise InvalidValue(
+                    f"repeats the name {inline(name)}", path=("feature_names", position), hint="remove one"
+                )
             seen.add(name)
     return result
 
@@ -345,10 +378,14 @@ def _map(mapping: Any, field: str) -> dict[str, Any]:
 
 
 def _weights(weights: Any) -> dict[str, float]:
-    plain = _map({} if weights is None else weights, "feature_weights")
-    result = {}
+    plain = _map(weights, "feature_weights")
     for name, weight in plain.items():
-        if type(weight) is not float and type(weight) is not int:
-            raise InvalidValue(f"is {inline(weight)}, not a number", path=("feature_weights", name))
-        result[name] = float(weight)
-    return result
+        if type(weight) is not float:
+            if type(weight) is not int:
+                raise InvalidValue(f"is {inline(weight)}, not a number", path=("feature_weights", name))
+            plain[name] = float(weight)
+    return plain
+
+
+def _are_floats(weights: Any) -> bool:
+    return isinstance(weights, dict) and all(type(weight) is float for weight in weights.values())

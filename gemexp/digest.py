@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 HASH_DIGITS = 64
 SHORT_DIGITS = 12
 MIN_PREFIX_DIGITS = 4
 
-_HEX = re.compile(r"[0-9a-fA-F]{4,64}")
-_HASH = re.compile(r"[0-9a-f]{64}")
+_HEX_DIGITS = "0123456789abcdef"
 
 
 def hash_bytes(data: bytes) -> str:
@@ -20,12 +18,17 @@ def hash_bytes(data: bytes) -> str:
 
 def is_hash(text: str) -> bool:
     """Tell whether ``text`` is a whole hash as this project writes it."""
-    return _HASH.fullmatch(text) is not None
+    return len(text) == HASH_DIGITS and is_hex(text)
+
+
+def is_hex(text: str) -> bool:
+    """Tell whether ``text`` is nothing but lower-case hexadecimal digits."""
+    return not text.strip(_HEX_DIGITS)
 
 
 def is_prefix(text: str) -> bool:
     """Tell whether ``text`` reads as a hash or the beginning of one: 4 to 64 hexadecimal digits."""
-    return _HEX.fullmatch(text) is not None
+    return MIN_PREFIX_DIGITS <= len(text) <= HASH_DIGITS and text.isascii() and is_hex(text.lower())
 
 
 def short(config_hash: str) -> str:

@@ -7,9 +7,7 @@ other than white space and ``. : = " [ ]``, or a JSON string; an index counts fr
 
 from __future__ import annotations
 
-import json
 import re
-from difflib import get_close_matches
 from typing import Any
 
 from gemexp.errors import InvalidPath
@@ -48,7 +46,9 @@ def scan_path(text: str) -> tuple[Path, int]:
             steps.append(match["plain"])
         else:
             try:
-                steps.append(json.loads(match["quoted"]))
+                from json import loads
+
+                steps.append(loads(match["quoted"]))
             except ValueError:
                 raise _unreadable(text, match.start("quoted")) from None
         end = match.end()
@@ -103,6 +103,8 @@ def _step_into(value: Any, step: str | int, path: Path) -> Any:
     if isinstance(value, dict) and isinstance(step, str):
         if step in value:
             return value[step]
+        from difflib import get_close_matches
+
         close = get_close_matches(step, value, n=1) or sorted(value)[:8]
         hint = f"there is {', '.join(repr(key) for key in close)}" if close else "the map is empty"
         raise InvalidPath(f"there is no '{format_path(path)}'", hint=hint)

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gemexp.config import ExperimentConfig, instant
-from gemexp.digest import hash_bytes
+from gemexp.digest import hash_bytes, is_hash
+from gemexp.errors import InvalidInput
+from gemexp.notation import inline
 from gemexp.store import layout, objects, records, sets
 from gemexp.store.files import Batch, Folder
+from gemexp.store.records import Metadata
 
 # Large enough to share the file system's commits, small enough to hold in memory.
 _BATCH_CONFIGS = 256
@@ -21,15 +24,16 @@ class Registered(NamedTuple):
     created: bool
 
 
-def validate(config: ExperimentConfig) -> None:
-    """Raise what registering a configuration would raise for its sake; nothing is written.
+def validate(config: ExperimentConfig) -> bytes:
+    """Return the bytes of a configuration that can be stored; nothing is written.
 
     Raises:
         InvalidInput: It or one of its tags cannot be stored.
     """
-    config.to_bytes()
+    config.check()
     for tag in config.tags:
         layout.tag_folder(tag)
+    return config.to_bytes()
 
 
 def register_all(folder: Folder, configs: Iterable[ExperimentConfig], parents: list[str]) -> list[Registered]:
@@ -44,12 +48,19 @@ def register_all(folder: Folder, configs: Iterable[ExperimentConfig], parents: l
         InvalidInput: One cannot be stored; those before it may have been.
         StoreUnwritable: The file system refused.
     """
+    for parent in parents:
+        if not is_hash(parent):
+            raise InvalidInput(f"the parent {inline(parent)} is not a whole hash", hint="resolve it first")
     result: list[Registered] = []
     batch = folder.batch()
     pending: dict[str, bytes] = {}
     for config in configs:
-        validate(config)
-        data = config.to_bytes()
+        if not isinstance(config, ExperimentConfig):
+            raise InvalidInput(
+                f"what is registered is an ExperimentConfig, not {type(config).__name__}",
+                hint="ExperimentConfig.from_dict makes one of a map",
+            )
+        data = validate(config)
         config_hash = hash_bytes(data)
         if config_hash in pending or len(pending) == _BATCH_CONFIGS:
             _commit(folder, batch, pending)  # a second registration builds on the records of the first
@@ -72,7 +83,8 @@ def _commit(folder: Folder, batch: Batch, pending: dict[str, bytes]) -> None:
 
 
 def _add_metadata(folder: Folder, batch: Batch, config_hash: str, config: ExperimentConfig, parents: list[str]) -> bool:
-    known = records.metadata(folder, config_hash)
+    # Without its object a config has no records that count, and a large folder of others' need not be listed.
+    known = records.metadata(folder, config_hash) if objects.exists(folder, config_hash) else Metadata()
     new_parents = [parent for parent in parents if parent != config_hash and parent not in known.parents]
     if not known.puts or new_parents or instant(config.created_at) < instant(known.created_at):
         description = "" if known.puts else config.description

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gemexp import registering, revision
-from gemexp.compare import Diff, compare, explain
-from gemexp.config import ExperimentConfig
+from gemexp.config import ExperimentConfig, check_description
 from gemexp.digest import is_prefix
 from gemexp.errors import NotFound
 from gemexp.query import scan
@@ -18,6 +17,7 @@ from gemexp.store.files import Folder
 from gemexp.store.records import Metadata
 
 if TYPE_CHECKING:
+    from gemexp.compare import Diff
     from gemexp.legacy import LegacyExperiment
     from gemexp.store.check import Problem, Repair, Report
 
@@ -140,9 +140,9 @@ class ExperimentRegistry:
         """Return what the records say of a configuration."""
         return records.metadata(self._folder, config_hash)
 
-    def hashes_with_prefix(self, prefix: str) -> list[str]:
-        """Return the hashes of configurations that begin with ``prefix``, which may be empty; sorted."""
-        return scan.hashes_with_prefix(self._folder, prefix)
+    def hashes_with_prefix(self, prefix: str, *, deleted: bool = False) -> list[str]:
+        """Return the hashes of configurations, or of deleted ones, that begin with ``prefix``; sorted."""
+        return scan.hashes_with_prefix(self._folder, prefix, deleted=deleted)
 
     def list_all(self, limit: int | None = 100) -> list[ExperimentConfig]:
         """Return configurations, newest first, at most ``limit``; all with None."""
@@ -159,7 +159,7 @@ class ExperimentRegistry:
 
         Args:
             tag: Only those that carry it.
-            sort: A field or a path such as ``hyperparameters.lr`` to sort by, ascending; those without the value come last.
+            sort: A field, or a path such as ``hyperparameters.lr``, ascending; those without it come last.
             limit: At most so many.
 
         Raises:
@@ -193,7 +193,9 @@ class ExperimentRegistry:
         if config1 is None or config2 is None:
             missing = [rev for rev, config in ((first, config1), (second, config2)) if config is None]
             return {"error": f"not found: {', '.join(missing)}"}
-        return compare(config1, config2)
+        from gemexp import compare
+
+        return compare.compare(config1, config2)
 
     def diff(self, first: str, second: str) -> Diff:
         """Return what differs between two configurations.
@@ -201,10 +203,14 @@ class ExperimentRegistry:
         Raises:
             NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
         """
+        from gemexp.compare import Diff
+
         return Diff(self.load(self.resolve(first)), self.load(self.resolve(second)))
 
     def explain(self, first: str, second: str) -> list[str]:
         """Say in sentences why two hashes differ, or why they agree."""
+        from gemexp.compare import explain
+
         return explain(self.load(self.resolve(first)), self.load(self.resolve(second)))
 
     # Tags and descriptions
@@ -219,11 +225,11 @@ class ExperimentRegistry:
 
     def tag(self, rev: str, tags: Iterable[str]) -> list[str]:
         """Add tags to a configuration; return those it did not have."""
-        return self._turn_tags([rev], add=tags)
+        return self._turn_tags([self.resolve(rev)], add=tags)
 
     def untag(self, rev: str, tags: Iterable[str]) -> list[str]:
         """Remove tags from a configuration; return those it had."""
-        return self._turn_tags([rev], remove=tags)
+        return self._turn_tags([self.resolve(rev)], remove=tags)
 
     def rename_tag(self, old: str, new: str) -> list[str]:
         """Put one tag in another's place on every configuration that carries it; return their hashes."""
@@ -237,6 +243,7 @@ class ExperimentRegistry:
 
     def describe(self, rev: str, description: str) -> bool:
         """Replace a configuration's description, and any that a merge left beside it; return whether it changed."""
+        description = check_description(description)
         config_hash = self.resolve(rev)
         known = self.metadata(config_hash)
         if description == known.description and not known.other_descriptions:
@@ -245,10 +252,9 @@ class ExperimentRegistry:
             records.describe(batch, config_hash, description, known.heads)
         return True
 
-    def _turn_tags(self, revs: list[str], add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:
+    def _turn_tags(self, hashes: list[str], add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:
         turns = [(sets.add, tag, layout.tag_folder(tag)) for tag in dict.fromkeys(add)]
         turns += [(sets.remove, tag, layout.tag_folder(tag)) for tag in dict.fromkeys(remove)]
-        hashes = [self.resolve(rev) for rev in revs]
         with self._folder.batch() as batch:
             return [
                 tag

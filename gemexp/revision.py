@@ -40,6 +40,8 @@ def resolve(folder: Folder, text: str, *, deleted: bool = False) -> str:
         NotFound: Nothing answers to it.
         AmbiguousPrefix: Several configs do.
     """
+    if not isinstance(text, str):
+        raise InvalidInput(f"a revision is text, not {type(text).__name__}")
     wanted = _Wanted(folder, deleted=deleted)
     if text.startswith(_HASH):
         prefix = text[len(_HASH) :]
@@ -179,4 +181,4 @@ def _not_found(text: str) -> NotFound:
         if len(text) < MIN_PREFIX_DIGITS
         else "gemexp list shows all"
     )
-    return NotFound(f"there is no config, tag or name '{text}'", subject=text, hint=hint)
+    return NotFound(f"there is no config or tag '{text}'", subject=text, hint=hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from gemexp import formats
 from gemexp.config import SECTIONS, ExperimentConfig, config_from_value
@@ -17,11 +17,11 @@ class Source(NamedTuple):
     config: ExperimentConfig
 
 
-def read_configs(data: bytes, label: str, *, format: str | None = None, params: bool = False) -> list[Source]:
+def read_configs(file: BinaryIO, label: str, *, format: str | None = None, params: bool = False) -> list[Source]:
     """Read the configuration that a file holds, or of JSON Lines ("jsonl") all of them.
 
     Args:
-        data: The file's bytes.
+        file: Open for reading.
         label: What to call the file in errors; without ``format``, its suffix tells, or else its content.
         format: "json", "jsonl", "yaml" or "toml", or None.
         params: Take each map as hyperparameters, even if it has the sections of a configuration.
@@ -34,27 +34,27 @@ def read_configs(data: bytes, label: str, *, format: str | None = None, params: 
     def build(value: Any) -> ExperimentConfig:
         return config_from_value(value, params=params)
 
-    return _read(data, label, format or formats.format_of(label), build)
+    return _read(file, label, format or formats.format_of(label), build)
 
 
-def read_exported(data: bytes, label: str, *, format: str | None = None) -> list[Source]:
+def read_exported(file: BinaryIO, label: str, *, format: str | None = None) -> list[Source]:
     """Read configurations that were exported with all their fields: one, an array of them, or JSON Lines.
 
     Raises:
         InvalidText, InvalidValue: As `read_configs`.
     """
-    return _read(data, label, format or formats.format_of(label), _exported, arrays=True)
+    return _read(file, label, format or formats.format_of(label), _exported, arrays=True)
 
 
 def _read(
-    data: bytes, label: str, format: str | None, build: Callable[[Any], ExperimentConfig], *, arrays: bool = False
+    file: BinaryIO, label: str, format: str | None, build: Callable[[Any], ExperimentConfig], *, arrays: bool = False
 ) -> list[Source]:
     if format == "jsonl":
-        lines = [(f"{label}:{number}", value) for number, value in formats.load_lines(data, source=label)]
+        lines = [(f"{label}:{number}", value) for number, value in formats.load_lines(file, source=label)]
         if not lines:
-            raise InvalidInput("holds no configuration", source=label)
+            raise InvalidInput("holds nothing", source=label, hint="each line is a configuration in JSON")
     else:
-        value = formats.loads(data, format, source=label)
+        value = formats.load(file, format, source=label)
         if arrays and isinstance(value, list):
             lines = [(f"{label}[{position}]", item) for position, item in enumerate(value)]
         else:

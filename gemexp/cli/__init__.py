@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -86,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a terminal of another encoding shows escapes instead of failing
             stream.reconfigure(errors="backslashreplace")
     code = _run(arguments)
+    if sys.stdout is None:  # it was closed before we began
+        return code
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -94,35 +97,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _report() -> ModuleType:
     from gemexp.cli import report
 
+    return report
+
+
+def _run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     session = Session()
     try:
         result = group.main(list(arguments), prog_name="gemexp", standalone_mode=False, obj=session)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_USAGE
     except click.UsageError as error:
-        report.usage_error(error, as_json=as_json)
+        _report().usage_error(error, as_json=as_json)
         return EXIT_USAGE
     except click.ClickException as error:
-        report.error("usage", error.format_message(), None, as_json=as_json)
+        _report().error("usage", error.format_message(), None, as_json=as_json)
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
-        report.error("interrupted", "interrupted", None, as_json=as_json)
+        _report().error("interrupted", "interrupted", None, as_json=as_json)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return 0
     except GemexpError as error:
-        report.gemexp_error(error, session, as_json=as_json)
+        _report().gemexp_error(error, session, as_json=as_json)
         return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
     except OSError as error:
         name = f"'{error.filename}': " if error.filename else ""
-        report.error("system", f"{name}{(error.strerror or str(error)).lower()}", None, as_json=as_json)
+        _report().error("system", f"{name}{(error.strerror or str(error)).lower()}", None, as_json=as_json)
         return EXIT_BAD_INPUT
     except Exception as error:  # the boundary: a bug is told as one, never as a traceback
         if os.environ.get("GEMEXP_DEBUG"):
             raise
         message = f"this is a bug in gemexp: {type(error).__name__}: {error}"
-        report.error("bug", message, "please report it; with GEMEXP_DEBUG=1 the traceback is shown", as_json=as_json)
+        _report().error("bug", message, "please report it; with GEMEXP_DEBUG=1 the traceback is shown", as_json=as_json)
         return EXIT_BUG
     return result if isinstance(result, int) else 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -53,7 +54,7 @@ def add_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    r"""Register the configuration that each FILE holds (JSON, YAML 1.2 or TOML), and print its hash.
+    """Register the configuration that each FILE holds (JSON, YAML 1.2 or TOML), and print its hash.
 
     A file with any of the keys feature_names, feature_weights, feature_transformations and hyperparameters is an
     experiment configuration; any other becomes its hyperparameters whole. All files are read and checked before the
@@ -69,12 +70,13 @@ def add_command(
     registry = session.open(writing=True)
     sources: list[Source] = []
     for name in files:
-        sources += read_configs(read_input(name), name, format="jsonl" if jsonl else format_, params=params)
+        with open_input(name) as file:
+            sources += read_configs(file, name, format="jsonl" if jsonl else format_, params=params)
     parents: list[str] = []
     if base is not None:
         parents = [registry.resolve(base)]
         if not files:
-            sources = [Source(base, _without_metadata(registry.load(parents[0])))]
+            sources = [Source(f"from {base}", _without_metadata(registry.load(parents[0])))]
     finished = [Source(label, _finish(config, label, assignments, description, tags)) for label, config in sources]
     register(registry, finished, parents=parents, quiet=quiet, as_json=as_json)
 
@@ -104,9 +106,13 @@ def print_registered(source: Source, registered: Registered, *, quiet: bool, as_
         click.echo(f"{short(registered.config_hash)}  {visible(source.config.description or source.label)}")
 
 
-def read_input(name: str) -> bytes:
-    """Return the bytes of a file, or of standard input for ``-``."""
-    return sys.stdin.buffer.read() if name == "-" else formats.read_file(name)
+def open_input(name: str) -> AbstractContextManager[BinaryIO]:
+    """Open a file, or standard input for ``-``, for reading."""
+    if name != "-":
+        return formats.open_file(name)
+    if sys.stdin is None:
+        raise InvalidInput("standard input is closed")
+    return nullcontext(sys.stdin.buffer)
 
 
 def _assignment(text: str) -> tuple[Path, object]:

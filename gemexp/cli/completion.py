@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
 
 from gemexp.cli.session import Session
 from gemexp.digest import is_prefix, short
 from gemexp.errors import GemexpError, UsageError
 from gemexp.notation import visible
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from gemexp.registry import ExperimentRegistry
 
 _MAX_ITEMS = 200
 
@@ -22,6 +27,8 @@ def completion_command(shell: str) -> None:
 
     For bash: put  eval "$(gemexp completion bash)"  into ~/.bashrc.
     """
+    from click.shell_completion import get_completion_class
+
     from gemexp.cli import group
 
     completer = get_completion_class(shell)
@@ -32,27 +39,45 @@ def completion_command(shell: str) -> None:
 
 def complete_revision(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Complete a hash, with its description, or a tag."""
-    return list(_items(ctx, incomplete, revisions=True))
+    return _quietly(
+        ctx, lambda registry: [*_hashes(registry, incomplete), *_tags(registry, incomplete, revisions=True)]
+    )
+
+
+def complete_deleted(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Complete the hash of a deleted configuration."""
+    return _quietly(ctx, lambda registry: _hashes(registry, incomplete, deleted=True))
 
 
 def complete_tag(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Complete a tag."""
-    return list(_items(ctx, incomplete, revisions=False))
+    return _quietly(ctx, lambda registry: _tags(registry, incomplete, revisions=False))
 
 
-def _items(ctx: click.Context, incomplete: str, *, revisions: bool) -> Iterator[CompletionItem]:
+def _quietly(
+    ctx: click.Context, find: Callable[[ExperimentRegistry], Iterable[CompletionItem]]
+) -> list[CompletionItem]:
+    """Return what is found in the store; nothing if there is none: a shell's prompt is no place for errors."""
     options = ctx.find_root().params
     session = Session()
     try:
         session.configure(options.get("folder"), options.get("store"), options.get("db"))
-        registry = session.open()
-        if revisions:
-            for config_hash in registry.hashes_with_prefix(incomplete)[:_MAX_ITEMS]:
-                length = max(len(short(config_hash)), len(incomplete))
-                description = visible(registry.metadata(config_hash).description)
-                yield CompletionItem(config_hash[:length], help=description or None)
-        for tag, count in registry.tags().items():
-            if tag.startswith(incomplete):
-                yield CompletionItem(f"tag:{tag}" if revisions and is_prefix(tag) else tag, help=f"tag of {count}")
+        return list(find(session.open()))
     except (GemexpError, OSError):
-        return  # a shell's prompt is no place for errors
+        return []
+
+
+def _hashes(registry: ExperimentRegistry, incomplete: str, *, deleted: bool = False) -> Iterator[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    for config_hash in registry.hashes_with_prefix(incomplete, deleted=deleted)[:_MAX_ITEMS]:
+        length = max(len(short(config_hash)), len(incomplete))
+        yield CompletionItem(config_hash[:length], help=visible(registry.metadata(config_hash).description) or None)
+
+
+def _tags(registry: ExperimentRegistry, incomplete: str, *, revisions: bool) -> Iterator[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    for tag, count in registry.tags().items():
+        if tag.startswith(incomplete):
+            yield CompletionItem(f"tag:{tag}" if revisions and is_prefix(tag) else tag, help=f"tag of {count}")

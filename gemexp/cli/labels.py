@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from gemexp.cli.completion import complete_revision
+from gemexp.cli.completion import complete_revision, complete_tag
 from gemexp.cli.output import echo_json, page
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.digest import short
-from gemexp.errors import UsageError
+from gemexp.errors import NotFound, UsageError
 from gemexp.notation import visible
+
+if TYPE_CHECKING:
+    from gemexp.registry import ExperimentRegistry
 
 
 @click.command()
 @click.argument("rev", required=False, shell_complete=complete_revision)
-@click.argument("tags", metavar="[TAG]...", nargs=-1)
+@click.argument("tags", metavar="[TAG]...", nargs=-1, shell_complete=complete_tag)
 @click.option("-d", "--delete", is_flag=True, help="Remove the tags instead of adding them.")
 @click.option("--rename", is_flag=True, help="Put one tag in another's place everywhere: --rename OLD NEW.")
 @json_option
@@ -22,7 +27,7 @@ from gemexp.notation import visible
 def tag_command(
     session: Session, *, rev: str | None, tags: tuple[str, ...], delete: bool, rename: bool, as_json: bool
 ) -> None:
-    r"""List all tags with their counts, or those of REV; add tags to REV, or remove them.
+    """List all tags with their counts, or those of REV; add tags to REV, or remove them.
 
     \b
     gemexp tag
@@ -51,6 +56,8 @@ def tag_command(
     else:
         registry = session.open(writing=True)
         config_hash = registry.resolve(rev)
+        if delete:
+            _require_tags(registry, config_hash, tags)
         changed = registry.untag(config_hash, tags) if delete else registry.tag(config_hash, tags)
         now = registry.tags_of(config_hash)
         line = f"{short(config_hash)}  [{', '.join(map(visible, now))}]"
@@ -72,6 +79,14 @@ def describe_command(session: Session, *, rev: str, text: str, as_json: bool) ->
         {"config_hash": config_hash, "description": text, "changed": changed},
         f"{short(config_hash)}  {visible(text)}",
     )
+
+
+def _require_tags(registry: ExperimentRegistry, config_hash: str, tags: tuple[str, ...]) -> None:
+    carried = registry.tags_of(config_hash)
+    for tag in tags:
+        if tag not in carried:
+            has = f"it has {', '.join(carried)}" if carried else "it has none"
+            raise NotFound(f"config {short(config_hash)} does not carry the tag '{tag}'", subject=tag, hint=has)
 
 
 def _list_all(session: Session, *, as_json: bool) -> None:

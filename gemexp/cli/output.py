@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -27,10 +26,13 @@ def page(lines: Iterable[str]) -> None:
     if not collected:
         return
     text = "\n".join(collected)
-    if sys.stdout.isatty() and len(collected) >= shutil.get_terminal_size().lines:
-        click.echo_via_pager(f"{text}\n")
-    else:
-        click.echo(text)
+    if sys.stdout is not None and sys.stdout.isatty():
+        from shutil import get_terminal_size
+
+        if len(collected) >= get_terminal_size().lines:
+            click.echo_via_pager(f"{text}\n")
+            return
+    click.echo(text)
 
 
 def config_line(config_hash: str, config: ExperimentConfig) -> str:

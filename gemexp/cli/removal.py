@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from gemexp.cli.completion import complete_revision
+from gemexp.cli.completion import complete_deleted, complete_revision
 from gemexp.cli.output import config_line, echo_json
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.digest import short
@@ -35,7 +35,7 @@ def delete_command(session: Session, *, revs: tuple[str, ...], force: bool, as_j
 
 
 @click.command()
-@click.argument("revs", metavar="REV...", nargs=-1, required=True)
+@click.argument("revs", metavar="REV...", nargs=-1, required=True, shell_complete=complete_deleted)
 @json_option
 @pass_session
 def restore_command(session: Session, *, revs: tuple[str, ...], as_json: bool) -> None:
@@ -52,7 +52,7 @@ def restore_command(session: Session, *, revs: tuple[str, ...], as_json: bool) -
 
 def _confirm(question: str) -> None:
     click.echo(f"{question} [y/N] ", nl=False, err=True)
-    answer = sys.stdin.readline()
+    answer = sys.stdin.readline() if sys.stdin is not None else ""
     if not answer.endswith("\n"):
         click.echo(err=True)
     if answer.strip().lower() not in ("y", "yes"):

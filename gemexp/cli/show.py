@@ -31,7 +31,7 @@ _DIFF_COLOURS = {"added": "green", "removed": "red", "changed": "yellow"}
 @json_option
 @pass_session
 def show_command(session: Session, *, rev: str, as_yaml: bool, raw: bool, as_json: bool) -> None:
-    r"""Show the configuration REV, or the value at PATH inside it.
+    """Show the configuration REV, or the value at PATH inside it.
 
     \b
     gemexp show 3f2a9c
@@ -147,9 +147,12 @@ def _comparison_lines(comparison: dict[str, Any]) -> Iterator[str]:
 
 
 def _pairs(title: str, pairs: dict[str, dict[str, Any]]) -> Iterator[str]:
+    from gemexp.compare import Difference
+
     if pairs:
         yield ""
         yield title
     for name, pair in pairs.items():
-        delta = f" ({pair['diff']:+})" if "diff" in pair else ""
-        yield f"  {visible(name)}: {inline(pair['config1'])} -> {inline(pair['config2'])}{delta}"
+        delta = Difference((name,), "changed", pair["config1"], pair["config2"]).delta
+        change = f" ({delta})" if delta else ""
+        yield f"  {visible(name)}: {inline(pair['config1'])} -> {inline(pair['config2'])}{change}"

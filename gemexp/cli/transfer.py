@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gemexp import formats
-from gemexp.cli.add import FORMATS, read_input, register
+from gemexp.cli.add import FORMATS, open_input, register
 from gemexp.cli.completion import complete_tag
 from gemexp.cli.output import echo_json
 from gemexp.cli.session import Session, json_option, pass_session
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def export_command(
     session: Session, *, arguments: tuple[str, ...], tag: str | None, everything: bool, as_json: bool
 ) -> None:
-    r"""Write configurations with description, tags and time, for `gemexp import` in another store.
+    """Write configurations with description, tags and time, for `gemexp import` in another store.
 
     \b
     gemexp export 3f2a9c config.json      (or .yaml, .jsonl, or - for standard output)
@@ -87,7 +87,8 @@ def import_command(
     registry = session.open(writing=True)
     sources: list[Source] = []
     for name in _files(files):
-        sources += read_exported(read_input(name), name, format=format_)
+        with open_input(name) as file:
+            sources += read_exported(file, name, format=format_)
     if sources:
         register(registry, sources, parents=[], quiet=quiet, as_json=as_json)
     if database is not None:
@@ -149,6 +150,19 @@ def _require_lines(target: str) -> None:
         raise UsageError(f"--all writes JSON Lines, and '{target}' does not end in .jsonl")
 
 
+def _write_into(target: str, texts: Iterable[str]) -> int:
+    """Write to something that is there and no file, such as a named pipe, which must not be replaced."""
+    count = 0
+    try:
+        with open(target, "w", encoding="utf-8", newline="\n") as file:
+            for text in texts:
+                file.write(text)
+                count += 1
+    except OSError as error:
+        raise InvalidInput((error.strerror or str(error)).lower(), source=target) from None
+    return count
+
+
 def _write(target: str, texts: Iterable[str]) -> int:
     """Write texts to a file, whole or not at all, or to standard output; return how many there were."""
     count = 0
@@ -157,6 +171,8 @@ def _write(target: str, texts: Iterable[str]) -> int:
             click.echo(text, nl=False)
             count += 1
         return count
+    if os.path.exists(target) and not os.path.isfile(target):
+        return _write_into(target, texts)
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:

@@ -68,9 +68,14 @@ def _print(report: Report, repairs: list[Repair]) -> None:
         click.echo(f"{_line(one.problem)}: {one.done}")
     for note in report.notes:
         click.echo(f"note: {_line(note)}")
-    counted = f"{report.objects} objects, {report.records} records, {report.members} tag and deletion files"
-    bad = len(report.problems)
-    click.echo(f"checked {counted}: {'no problems' if not bad else '1 problem' if bad == 1 else f'{bad} problems'}")
+    counted = [(report.objects, "object"), (report.records, "record"), (report.members, "tag or deletion file")]
+    solved = sum(one.solved for one in repairs)
+    outcome = _number(len(report.problems), "problem") + (f", {solved} repaired" if repairs else "")
+    click.echo(f"checked {', '.join(_number(*one) for one in counted)}: {outcome}")
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count or 'no'} {word}{'' if count == 1 else 's'}"
 
 
 def _line(problem: Problem) -> str:

@@ -7,16 +7,25 @@ errors that name the place. Values are plain data that still may hold what a con
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
-from gemexp.canonical import MAX_BYTES
+from gemexp.canonical import MAX_BYTES, MAX_DEPTH
 from gemexp.errors import InvalidInput, InvalidText
+from gemexp.notation import inline
 
 SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
 # Text may be longer than the value it stands for; pure Python reads YAML a hundred times slower than JSON.
+_HINTS = {
+    errno.ENOENT: "check the path",
+    errno.EISDIR: "name the files in it",
+    errno.EACCES: "it is not readable for you",
+}
+_JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*\{)')
 MAX_TEXT_BYTES = {"json": 8 * MAX_BYTES, "toml": 2 * MAX_BYTES, "yaml": MAX_BYTES}
 
 
@@ -25,30 +34,37 @@ def format_of(path: str) -> str | None:
     return SUFFIXES.get(os.path.splitext(path)[1].lower())
 
 
-def read_file(path: str) -> bytes:
-    """Return a file's bytes.
+def open_file(path: str) -> BinaryIO:
+    """Open a file for reading.
 
     Raises:
-        InvalidInput: It is missing, a directory, not a regular file, unreadable, or larger than any format takes.
+        InvalidInput: It is missing, a directory, a device, or unreadable.
     """
     try:
-        with open(path, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
-                raise InvalidInput("is not a regular file", source=path)
-            return file.read()
+        file = open(path, "rb")  # noqa: SIM115 - the caller closes it
     except OSError as error:
-        raise InvalidInput((error.strerror or str(error)).lower(), source=path) from None
+        raise InvalidInput(
+            (error.strerror or str(error)).lower(), source=path, hint=_HINTS.get(error.errno or 0)
+        ) from None
+    mode = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+        file.close()
+        raise InvalidInput("is not a regular file", source=path, hint="name a file that holds a configuration")
+    return file
 
 
-def load(path: str, format: str | None = None) -> Any:
-    """Read the value that a file holds; without ``format``, its name tells, or else its content.
+def load(file: BinaryIO, format: str | None = None, *, source: str | None = None) -> Any:
+    """Read the value that a file holds; no more is read than any format takes.
+
+    Args:
+        file: Open for reading.
+        format: "json", "yaml" or "toml", or None for what its content tells.
+        source: What to call it in errors.
 
     Raises:
-        InvalidInput: The file cannot be read.
         InvalidText: Its text cannot be parsed.
     """
-    return loads(read_file(path), format or format_of(path), source=path)
+    return loads(file.read(max(MAX_TEXT_BYTES.values()) + 1), format, source=source)
 
 
 def loads(data: bytes | str, format: str | None, *, source: str | None = None) -> Any:
@@ -62,12 +78,12 @@ def loads(data: bytes | str, format: str | None, *, source: str | None = None) -
     Raises:
         InvalidText: It cannot be parsed.
     """
-    text = decode_text(data, source)
+    text = _decode(data, source)
     if format is None:
         return _loads_sniffing(text, source)
     if len(text) > MAX_TEXT_BYTES[format]:
         raise InvalidText(
-            f"is too large: {len(text)} characters of {format.upper()}, at most {MAX_TEXT_BYTES[format]} are read",
+            f"is too large: at most {MAX_TEXT_BYTES[format]} characters of {format.upper()} are read",
             source=source,
             hint="keep data out of configurations: store it as a file, and its hash here",
         )
@@ -75,18 +91,26 @@ def loads(data: bytes | str, format: str | None, *, source: str | None = None) -
         return _loads(text, format)
     except InvalidText as error:
         error.source = source
+        if error.hint is None and error.line is not None:
+            line = text.split("\n")[error.line - 1].strip()
+            error.hint = f"the line reads {inline(line[:60])}" if line else "the line is blank"
         raise
     except RecursionError:
-        raise InvalidText("is nested too deeply", source=source) from None
+        raise InvalidText(
+            f"is nested too deeply to be {format.upper()} of a configuration",
+            source=source,
+            hint=f"at most {MAX_DEPTH} levels can be stored",
+        ) from None
 
 
-def load_lines(data: bytes | str, *, source: str | None = None) -> Iterator[tuple[int, Any]]:
-    """Yield (line number from 1, value) for each line of JSON Lines that is not blank.
+def load_lines(file: BinaryIO, *, source: str | None = None) -> Iterator[tuple[int, Any]]:
+    """Yield (line number from 1, value) for each line of JSON Lines that is not blank; lines are read one by one.
 
     Raises:
         InvalidText: A line is not JSON; ``line`` is its number.
     """
-    for number, line in enumerate(decode_text(data, source).split("\n"), 1):
+    limit = MAX_TEXT_BYTES["json"]
+    for number, line in enumerate(iter(lambda: file.readline(limit + 1), b""), 1):
         if line.strip():
             try:
                 yield number, loads(line, "json", source=source)
@@ -106,20 +130,18 @@ def dumps(value: Any, format: str, *, indent: int | None = None) -> str:
     return yaml.dumps(value)
 
 
-def decode_text(data: bytes | str, source: str | None) -> str:
-    """Decode UTF-8, with or without a byte order mark.
-
-    Raises:
-        InvalidText: It is not UTF-8; the message says at which byte.
-    """
+def _decode(data: bytes | str, source: str | None) -> str:
+    """Decode UTF-8, with or without a byte order mark."""
     if isinstance(data, str):
         return data
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
         raise InvalidText(
-            f"is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start})", source=source, line=line
+            f"is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start})",
+            source=source,
+            line=data.count(b"\n", 0, error.start) + 1,
+            hint="configurations are text: JSON, YAML or TOML",
         ) from None
 
 
@@ -138,17 +160,11 @@ def _loads(text: str, format: str) -> Any:
 
 
 def _loads_sniffing(text: str, source: str | None) -> Any:
-    """JSON begins with a bracket; TOML is tried before YAML, because hardly any TOML is a YAML map."""
-    if text.lstrip()[:1] in ("{", "["):
-        try:
-            return loads(text, "json", source=source)
-        except InvalidText as json_error:
-            for format in ("toml", "yaml"):
-                try:
-                    return loads(text, format, source=source)
-                except InvalidText:
-                    continue
-            raise json_error from None
+    """Tell the format by the text: what begins as only JSON does is JSON, and hardly any TOML is a YAML map."""
+    if all(line.strip()[:1] in ("", "#") for line in text.split("\n")):
+        raise InvalidText("holds nothing", source=source, hint="a configuration is a map of names to values")
+    if _JSON_START.match(text):
+        return loads(text, "json", source=source)
     try:
         return loads(text, "toml", source=source)
     except InvalidText:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from typing import Any
 
 from gemexp.errors import InvalidText
+from gemexp.formats.faults import parse_float, raise_first
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_ENDLESS_INTEGER = re.compile(r"[0-9_]{1000}")
 
 
 def loads(text: str) -> dict[str, Any]:
     """Read TOML.
 
     Raises:
-        InvalidText: It is not TOML, which includes a key given twice.
+        InvalidText: It is not TOML, which includes a key given twice, or it holds nothing.
     """
     try:
-        return tomllib.loads(text, parse_float=_parse_float)
+        value = tomllib.loads(text, parse_float=parse_float)
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         place = _PLACE.search(message)
@@ -27,12 +28,11 @@ def loads(text: str) -> dict[str, Any]:
         what = message[: place.start()] if place else message
         column = f" at column {place[2]}" if place and place[2] else ""
         raise InvalidText(f"is not TOML: {what[:1].lower()}{what[1:]}{column}", line=line) from None
-    except ValueError as error:  # an integer of more digits than Python converts
-        raise InvalidText(f"is not TOML: {error}", hint="write the number as a string") from None
-
-
-def _parse_float(text: str) -> float:
-    number = float(text)
-    if math.isinf(number) and "inf" not in text:
-        raise InvalidText(f"the number {text[:40]} is beyond what a 64-bit float holds", hint="write it as a string")
-    return number
+    except ValueError:  # Python converts no more than 4,300 digits
+        endless = _ENDLESS_INTEGER.search(text)
+        line = text.count("\n", 0, endless.start()) + 1 if endless else None
+        raise InvalidText("has an integer too large to store", line=line, hint="write it as a string") from None
+    raise_first(value)
+    if not value:
+        raise InvalidText("holds nothing", hint="a configuration is a map of names to values")
+    return value

@@ -12,11 +12,13 @@ import re
 from typing import Any, ClassVar
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLStreamError
+from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver, implicit_resolvers
 
+from gemexp.canonical import MAX_BYTES
 from gemexp.errors import InvalidText
 
 _DROPPED_TAGS = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
@@ -30,18 +32,47 @@ def loads(text: str) -> Any:
         InvalidText: It is not YAML, has a key twice, an unknown tag, or is more than one document.
     """
     try:
-        return _yaml().load(text)
+        value = _yaml().load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or error.context or "cannot be read").split("\n")[0].strip()
         raise InvalidText(
             f"is not YAML: {problem}" + (f" at column {mark.column + 1}" if mark else ""),
             line=mark.line + 1 if mark else None,
+            hint="remove one of the two" if isinstance(error, DuplicateKeyError) else None,
+        ) from None
+    except ReaderError as error:
+        raise InvalidText(
+            f"is not YAML: the character U+{ord(text[error.position]):04X} is not allowed",
+            line=text.count("\n", 0, error.position) + 1,
         ) from None
     except (YAMLError, YAMLStreamError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
-        # The pure Python parser lets such errors out on malformed scalars, tags and directives.
+        # The pure Python parser lets such errors out on malformed tags and directives.
         first_line = str(error).strip().split("\n")[0]
         raise InvalidText(f"is not YAML: {first_line or type(error).__name__}") from None
+    if "*" in text:
+        _check_aliases(value)
+    return value
+
+
+def _check_aliases(value: Any) -> None:
+    """Refuse aliases that make a small text enormous, counting what is shared once for each place it stands in."""
+    sizes: dict[int, int] = {}
+
+    def size(part: Any) -> int:
+        if not isinstance(part, (dict, list)):
+            return 1
+        known = sizes.get(id(part))
+        if known is None:
+            sizes[id(part)] = 2 * MAX_BYTES  # until it is known; what contains itself stays too large
+            items = part.values() if isinstance(part, dict) else part
+            known = sizes[id(part)] = 1 + sum(map(size, items))
+        return known
+
+    if size(value) > MAX_BYTES:
+        raise InvalidText(
+            f"has aliases that stand for more than {MAX_BYTES} values", hint="does an anchor contain itself?"
+        )
 
 
 def dumps(value: Any) -> str:
@@ -85,11 +116,22 @@ for _versions, _tag, _pattern, _first in implicit_resolvers:
 class _Constructor(SafeConstructor):
     """Builds plain data."""
 
+    def construct_object(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - ruamel.yaml's signature
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, LookupError, TypeError):
+            # A scalar that is no number, date or truth value after all, or more digits than Python converts.
+            raise InvalidText(
+                f"cannot be read as {node.tag.rpartition(':')[2]}",
+                line=node.start_mark.line + 1,
+                hint="quote it if it is text; write an integer of so many digits as a string",
+            ) from None
+
     def construct_yaml_float(self, node: Any) -> float:
         number: float = super().construct_yaml_float(node)
         if math.isinf(number) and "inf" not in node.value.lower():
             raise InvalidText(
-                f"the number {node.value[:40]} is beyond what a 64-bit float holds",
+                f"has the number {node.value[:40]}, beyond what a 64-bit float holds",
                 line=node.start_mark.line + 1,
                 hint="write it as a string",
             )

@@ -84,8 +84,8 @@ def ordered(folder: Folder, key: str, *, tag: str | None = None, limit: int | No
 
 def tag_counts(folder: Folder) -> dict[str, int]:
     """Return how many configurations carry each tag, by tag; tags that none carries are left out."""
-    deleted = sets.members(folder, layout.DELETED)
-    counts = {tag: len(sets.members(folder, path) - deleted) for tag, path in _tag_folders(folder)}
+    there = set(objects.all_hashes(folder)) - sets.members(folder, layout.DELETED)
+    counts = {tag: len(sets.members(folder, path) & there) for tag, path in _tag_folders(folder)}
     return {tag: number for tag, number in sorted(counts.items()) if number}
 
 
@@ -94,15 +94,22 @@ def tags_of(folder: Folder, config_hash: str) -> list[str]:
     return sorted(tag for tag, path in _tag_folders(folder) if sets.contains(folder, path, config_hash))
 
 
-def hashes_with_prefix(folder: Folder, prefix: str) -> list[str]:
-    """Return the hashes of configurations, not deleted, that begin with ``prefix``, which may be empty; sorted."""
+def hashes_with_prefix(folder: Folder, prefix: str, *, deleted: bool = False) -> list[str]:
+    """Return the hashes of configurations that begin with ``prefix``, which may be empty; sorted.
+
+    Args:
+        folder: The store.
+        prefix: Hexadecimal digits.
+        deleted: Those that are deleted instead of the others.
+    """
     prefix = prefix.lower()
     if len(prefix) < 2:
         found = {name.config for name in records.all_names(folder) if name.config.startswith(prefix)}
     else:
         found = {name.config for name in records.names_with_prefix(folder, prefix)}
-    deleted = sets.members(folder, layout.DELETED)
-    return sorted(name for name in found - deleted if objects.exists(folder, name))
+    marked = sets.members(folder, layout.DELETED)
+    found = found & marked if deleted else found - marked
+    return sorted(name for name in found if objects.exists(folder, name))
 
 
 def _load(folder: Folder, config_hash: str, metadata: Metadata, tags: list[str]) -> ExperimentConfig:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from gemexp.digest import HASH_DIGITS, MIN_PREFIX_DIGITS, is_hash, is_hex
 from gemexp.errors import Corrupt, InvalidInput, UnsupportedFormat
 from gemexp.notation import inline
 
@@ -31,16 +32,12 @@ NAMES = "refs/names"
 PACKS = "packs"
 LOCAL = "local"
 TMP = "local/tmp"
+EMPTY = "local/empty"
 QUARANTINE = "local/quarantine"
 IMPORTED = "local/imported"
 
 MAX_NAME_BYTES = 200
 
-_OBJECT_NAME = re.compile(r"[0-9a-f]{64}")
-_FAN_OUT = re.compile(r"[0-9a-f]{2}")
-_RECORD_NAME = re.compile(r"([0-9a-f]{4,64})-([0-9a-f]{64})")
-_MEMBER_NAME = re.compile(r"([0-9a-f]{64})(?:\.([1-9][0-9]{0,8}))?")
-_FORMAT_LINE = re.compile(rb"gemexp ([0-9]+) ([a-z0-9]+)\s*")
 
 _UNSAFE_BYTE = re.compile(rb"[^a-z0-9._\-=+@]")
 _ESCAPE = re.compile(r"%([0-9A-F]{2})")
@@ -87,26 +84,31 @@ def member_path(folder: str, config_hash: str, length: int) -> str:
 
 def parse_object_name(name: str) -> str | None:
     """Return the hash that an object's file name is, or None."""
-    return name if _OBJECT_NAME.fullmatch(name) else None
+    return name if is_hash(name) else None
 
 
 def parse_fan_out(name: str) -> str | None:
     """Return the two digits that a fan-out folder's name is, or None."""
-    return name if _FAN_OUT.fullmatch(name) else None
+    return name if len(name) == 2 and is_hex(name) else None
 
 
 def parse_record_name(name: str) -> RecordName | None:
     """Read a record's file name, or return None."""
-    match = _RECORD_NAME.fullmatch(name)
-    return RecordName(match[1], match[2]) if match else None
+    config, dash, record = name.partition("-")
+    named = dash and is_hex(config) and MIN_PREFIX_DIGITS <= len(config) <= HASH_DIGITS and is_hash(record)
+    return RecordName(config, record) if named else None
 
 
 def parse_member_name(name: str) -> MemberName | None:
     """Read a set member's file name, or return None; length 1 is never written out."""
-    match = _MEMBER_NAME.fullmatch(name)
-    if match is None or match[2] == "1":
+    config, dot, length = name.partition(".")
+    if not is_hash(config):
         return None
-    return MemberName(match[1], int(match[2] or 1))
+    if not dot:
+        return MemberName(config, 1)
+    if not length.isascii() or not length.isdecimal() or length[0] == "0" or length == "1" or len(length) > 9:
+        return None
+    return MemberName(config, int(length))
 
 
 def escape_name(name: str, what: str) -> str:
@@ -122,8 +124,8 @@ def escape_name(name: str, what: str) -> str:
     Raises:
         InvalidInput: It is empty, not UTF-8 encodable, or longer than 200 bytes when escaped.
     """
-    if not name:
-        raise InvalidInput(f"a {what} cannot be empty")
+    if not isinstance(name, str) or not name:
+        raise InvalidInput(f"a {what} is text, and not empty")
     try:
         encoded = name.encode()
     except UnicodeEncodeError:
@@ -157,11 +159,11 @@ def check_format(data: bytes, path: str) -> None:
         UnsupportedFormat: It is a newer version's.
         Corrupt: It is not a format file.
     """
-    match = _FORMAT_LINE.fullmatch(data)
-    if match is None:
+    words = data.decode("ascii", "replace").split()
+    if len(words) != 3 or words[0] != "gemexp" or not words[1].isdecimal():
         raise Corrupt("is not a store's format file", path=path, expected=FORMAT.decode().strip())
-    if match[1] != b"1" or match[2] != b"sha256":
+    if words[1:] != ["1", "sha256"]:
         raise UnsupportedFormat(
-            f"the store's format is '{data.decode().strip()}', and this version reads 'gemexp 1 sha256'",
+            f"the store's format is '{' '.join(words)}', and this version reads 'gemexp 1 sha256'",
             hint="upgrade gemexp; the store was not touched",
         )
