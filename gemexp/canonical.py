@@ -6,6 +6,7 @@ exactly one encoding.
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
 from collections.abc import Mapping
@@ -153,7 +154,7 @@ class _Normaliser:
     def _key(self, key: Any) -> str:
         if type(key) is not str:
             if not isinstance(key, str):
-                raise InvalidValue(f"has the key {key!r} of type {type(key).__name__}", hint="quote it: keys are text")
+                raise InvalidValue(f"has a key of type {type(key).__name__}", hint="quote it: keys are text")
             key = str.__str__(key)
         return self._text(key)
 
@@ -185,7 +186,7 @@ class _Normaliser:
             raise InvalidValue(f"is numpy data of dtype {value.dtype}", hint="turn it into numbers or strings first")
         if value.dtype.kind == "f" and value.dtype.itemsize > 8:
             raise InvalidValue(f"is numpy data of dtype {value.dtype}", hint="convert it to float64 first")
-        if value.size > MAX_BYTES:
+        if math.prod(length or 1 for length in value.shape) > MAX_BYTES:  # also of empty lists, if it holds those
             raise _too_large()
         return self.value(value.item() if value.ndim == 0 else value.tolist(), depth)
 
@@ -198,16 +199,16 @@ def _check_decoded(value: Any, depth: int) -> None:
             raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
         if kind is dict:
             keys = list(value)
-            if keys != sorted(keys) or keys == [FLOAT_KEY]:
-                raise ValueError("a map's keys are not in order, or not allowed")
+            if not all(type(key) is str for key in keys) or keys != sorted(keys) or keys == [FLOAT_KEY]:
+                raise ValueError("a map's keys are not text, not in order, or not allowed")
             value = value.values()
         for item in value:
             _check_decoded(item, depth + 1)
     elif kind is float:
         if (value != value or not value) and struct.pack(">d", value) not in _CANONICAL_SPECIALS:
             raise ValueError("it holds -0.0, or a NaN with other bits than the one allowed")
-    elif kind is bytes:
-        raise ValueError("it holds binary data")
+    elif value is not None and kind is not str and kind is not int and kind is not bool:
+        raise ValueError(f"it holds {kind.__name__}, which is none of the seven types")
 
 
 def _plain_scalar(value: Any) -> str | int | float:
@@ -237,18 +238,24 @@ def _fields(value: Any) -> Mapping[str, Any] | None:
     """Return the fields of a dataclass, attrs or pydantic instance, or None."""
     if isinstance(value, type):
         return None
-    names = getattr(type(value), "__dataclass_fields__", None)
-    if names is not None:
+    if hasattr(type(value), "__dataclass_fields__"):
         from dataclasses import fields
 
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+        return _attributes(value, [field.name for field in fields(value)])
     attributes = getattr(type(value), "__attrs_attrs__", None)
     if attributes is not None:
-        return {attribute.name: getattr(value, attribute.name) for attribute in attributes}
+        return _attributes(value, [attribute.name for attribute in attributes])
     pydantic = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(value, pydantic.BaseModel):
         return dict(value)
     return None
+
+
+def _attributes(value: Any, names: list[str]) -> dict[str, Any]:
+    unset = [name for name in names if not hasattr(value, name)]
+    if unset:
+        raise InvalidValue(f"is a {type(value).__name__} whose field '{unset[0]}' is not set", hint="set it first")
+    return {name: getattr(value, name) for name in names}
 
 
 def _is_root_model(value: Any) -> bool:
@@ -265,6 +272,8 @@ def _resolve_omegaconf(value: Any) -> Any:
     omegaconf = sys.modules["omegaconf"]
     try:
         return omegaconf.OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+    except RecursionError:
+        raise InvalidValue(f"is nested deeper than {MAX_DEPTH} levels") from None
     except (omegaconf.errors.OmegaConfBaseException, omegaconf.errors.GrammarParseError) as error:
         key = getattr(error, "full_key", None)
         where = f" at {key}" if key else ""

@@ -15,6 +15,8 @@ GemexpError
     ├── UnsupportedFormat it is of a newer format than this version reads
     └── StoreUnwritable   the file system refused a write (path, errno)
 
+Beside them, DamageWarning tells of a damaged file that was passed over.
+
 ``kind`` is a stable word for scripts; ``details()`` is the rest of what a script may want.
 Only the command line knows exit codes.
 """
@@ -214,3 +216,7 @@ class StoreUnwritable(StoreError):
 
     def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
         return {"path": self.path, "errno": self.errno}
+
+
+class DamageWarning(UserWarning):
+    """A damaged file was passed over, so that an answer is as complete as the store is whole."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
@@ -11,7 +12,7 @@ from types import ModuleType
 import click
 
 from gemexp.cli.session import Session
-from gemexp.errors import AmbiguousPrefix, Conflict, Corrupt, GemexpError, NotFound, UsageError
+from gemexp.errors import AmbiguousPrefix, Conflict, Corrupt, DamageWarning, GemexpError, NotFound, UsageError
 
 EXIT_BAD_INPUT = 1
 EXIT_USAGE = 2
@@ -86,7 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal of another encoding shows escapes instead of failing
             stream.reconfigure(errors="backslashreplace")
-    code = _run(arguments)
+    with warnings.catch_warnings(record=True) as damages:
+        warnings.simplefilter("always", DamageWarning)
+        code = _run(arguments)
+    if damages:
+        for damage in damages:
+            _report().warning(str(damage.message))
+        code = code or EXIT_CORRUPT
     if sys.stdout is None:  # it was closed before we began
         return code
     try:

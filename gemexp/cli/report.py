@@ -40,6 +40,11 @@ def error(kind: str, message: str, hint: str | None, *, as_json: bool) -> None:
     _tell(kind, message, hint, {}, as_json=as_json)
 
 
+def warning(message: str) -> None:
+    """Tell of something that makes an answer incomplete."""
+    click.echo(f"warning: {visible(message)}", err=True)
+
+
 def _tell(kind: str, message: str, hint: str | None, details: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         from gemexp import formats

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gemexp.config import ExperimentConfig, instant
-from gemexp.errors import Corrupt, InvalidPath, NotFound
+from gemexp.errors import Corrupt, DamageWarning, InvalidPath, NotFound
 from gemexp.notation import inline
 from gemexp.paths import parse_path, select
 from gemexp.revision import tagged
@@ -35,10 +36,7 @@ def every(folder: Folder) -> Iterator[ExperimentConfig]:
     deleted = sets.members(folder, layout.DELETED)
     for config_hash, metadata in records.all_metadata(folder):
         if config_hash not in deleted:
-            try:
-                yield _load(folder, config_hash, metadata, tags.get(config_hash, []))
-            except NotFound:
-                continue  # a record whose object did not come along: fsck names it
+            yield from _load_whole(folder, config_hash, metadata, tags.get(config_hash, []))
 
 
 def count(folder: Folder) -> int:
@@ -63,8 +61,9 @@ def newest(folder: Folder, *, tag: str | None = None, limit: int | None = None) 
     chosen = sorted(dated, reverse=True) if limit is None else heapq.nlargest(limit, dated)
     tags = _tags_by_config(folder) if len(chosen) >= _PROBE_TAGS_BELOW else None
     return [
-        _load(folder, name, metadata, tags_of(folder, name) if tags is None else tags.get(name, []))
+        config
         for _, name, metadata in chosen
+        for config in _load_whole(folder, name, metadata, tags_of(folder, name) if tags is None else tags.get(name, []))
     ]
 
 
@@ -110,6 +109,16 @@ def hashes_with_prefix(folder: Folder, prefix: str, *, deleted: bool = False) ->
     marked = sets.members(folder, layout.DELETED)
     found = found & marked if deleted else found - marked
     return sorted(name for name in found if objects.exists(folder, name))
+
+
+def _load_whole(folder: Folder, config_hash: str, metadata: Metadata, tags: list[str]) -> Iterator[ExperimentConfig]:
+    """Yield the configuration if it is whole; warn if it is damaged: one bad file must not hide all the others."""
+    try:
+        yield _load(folder, config_hash, metadata, tags)
+    except NotFound:
+        return  # a record whose object did not come along: fsck names it
+    except Corrupt as error:
+        warnings.warn(f"{error}; it was passed over, and gemexp fsck tells more", DamageWarning, stacklevel=3)
 
 
 def _load(folder: Folder, config_hash: str, metadata: Metadata, tags: list[str]) -> ExperimentConfig:

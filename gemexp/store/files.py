@@ -25,6 +25,7 @@ _HINTS: Final = {
     errno.EPERM: "the store is not writable for you",
     errno.EROFS: "the file system is mounted read-only",
     errno.ENOSPC: "the disk is full; make room and run the command again",
+    errno.EFBIG: "a file may not become that large here; see ulimit -f",
     errno.EDQUOT: "your disk quota is used up; make room and run the command again",
     errno.EMFILE: "too many files are open; raise the limit with ulimit -n",
 }
@@ -159,7 +160,6 @@ class Batch:
         self._root = root
         self._durable = durable
         self._wanted: dict[str, bytes] = {}
-        self._has_empty = False
         self.created: set[str] = set()
 
     def create(self, path: str, data: bytes) -> None:
@@ -212,7 +212,12 @@ class Batch:
             return True
 
     def _stage(self, files: dict[str, bytes], staged: dict[str, str]) -> None:
-        """Write the content under temporary names and sync it; empty files have none to write."""
+        """Write the content under temporary names and sync it; empty files have none to write.
+
+        All that can fail for want of room is done here, before the first file gets its name.
+        """
+        if not all(files.values()):
+            _ensure_empty(f"{self._root}/{layout.EMPTY}")
         descriptors: list[int] = []
         try:
             for path, data in files.items():
@@ -270,7 +275,7 @@ class Batch:
             os.replace(temporary, target)
         except FileNotFoundError:  # another writer's failed batch took its empty folder away
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            self._has_empty = False
+            _ensure_empty(f"{self._root}/{layout.EMPTY}")
             self._place(path, data, temporary)
             return
         self.created.add(path)
@@ -278,9 +283,6 @@ class Batch:
     def _place_empty(self, target: str) -> None:
         """Create an empty file as a link to one that is durable already: a name is all that it adds to the disk."""
         source = f"{self._root}/{layout.EMPTY}"
-        if not self._has_empty:
-            _ensure_empty(source)
-            self._has_empty = True
         try:
             os.link(source, target)
         except OSError as error:

@@ -159,7 +159,7 @@ def check_format(data: bytes, path: str) -> None:
         UnsupportedFormat: It is a newer version's.
         Corrupt: It is not a format file.
     """
-    words = data.decode("ascii", "replace").split()
+    words = data.decode("utf-8", "replace").split()
     if len(words) != 3 or words[0] != "gemexp" or not words[1].isdecimal():
         raise Corrupt("is not a store's format file", path=path, expected=FORMAT.decode().strip())
     if words[1:] != ["1", "sha256"]:

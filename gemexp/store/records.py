@@ -114,7 +114,7 @@ def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
     ]
     heads.sort(reverse=True)
     texts = list(dict.fromkeys(description for _, _, description in heads))
-    by_time = sorted(puts.values(), key=lambda record: instant(record["created_at"]))
+    by_time = [puts[name] for name in sorted(puts, key=lambda name: (instant(puts[name]["created_at"]), name))]
     return Metadata(
         created_at=by_time[0]["created_at"] if by_time else "",
         description=texts[0] if texts else "",

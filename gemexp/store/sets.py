@@ -9,6 +9,8 @@ Source: W. Yu and S. Rostad, "A low-cost set CRDT based on causal lengths", PaPo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gemexp.store import layout
 from gemexp.store.files import Batch, Folder
 
@@ -30,27 +32,36 @@ def contains(folder: Folder, set_folder: str, config_hash: str) -> bool:
 
 def members(folder: Folder, set_folder: str) -> set[str]:
     """Return the hashes of all members."""
-    lengths: dict[str, int] = {}
+    lengths: dict[str, set[int]] = {}
     for name in folder.names(set_folder):
         member = layout.parse_member_name(name)
-        if member and member.length > lengths.get(member.config, 0):
-            lengths[member.config] = member.length
-    return {config_hash for config_hash, reached in lengths.items() if reached % 2 == 1}
+        if member:
+            lengths.setdefault(member.config, set()).add(member.length)
+    return {config_hash for config_hash, found in lengths.items() if _reached(found.__contains__) % 2 == 1}
 
 
 def length(folder: Folder, set_folder: str, config_hash: str) -> int:
     """Return a config's causal length in a set, 0 if it never was a member.
 
-    Lengths are looked up one by one instead of listing a folder that may hold a hundred thousand others. Where an
-    incomplete copy has left a gap, the folder is listed after all, since the highest length decides.
+    Lengths are looked up one by one instead of listing a folder that may hold a hundred thousand others.
+    """
+    return _reached(lambda number: folder.exists(layout.member_path(set_folder, config_hash, number)))
+
+
+def _reached(exists: Callable[[int], bool]) -> int:
+    """Return the highest length that can be reached from 1 over gaps of one.
+
+    Writers leave no gaps, and unions of what they leave have none; an incomplete copy may. What lies beyond a wider
+    gap is lost until fsck fills it, but two readers never disagree.
     """
     reached = 0
-    while folder.exists(layout.member_path(set_folder, config_hash, reached + 1)):
-        reached += 1
-    if not folder.exists(layout.member_path(set_folder, config_hash, reached + 2)):
-        return reached
-    found = map(layout.parse_member_name, folder.names(set_folder))
-    return max(member.length for member in found if member and member.config == config_hash)
+    while True:
+        if exists(reached + 1):
+            reached += 1
+        elif exists(reached + 2):
+            reached += 2
+        else:
+            return reached
 
 
 def _turn(folder: Folder, batch: Batch, set_folder: str, config_hash: str, *, present: bool) -> bool:

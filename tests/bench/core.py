@@ -32,7 +32,8 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def report(what: str, ours: float, peer: float, peer_name: str, unit: str) -> None:
-    print(f"{what:<44} {ours:>9.2f} {unit:<4} {peer_name:>22} {peer:>9.2f} {unit:<4} ratio {peer / ours:>8.2f}", flush=True)
+    figures = f"{ours:>9.2f} {unit:<4} {peer_name:>22} {peer:>9.2f} {unit:<4} ratio {peer / ours:>8.2f}"
+    print(f"{what:<44} {figures}", flush=True)
 
 
 def measure_registering(folder: Path, count: int) -> None:

@@ -86,7 +86,11 @@ def test_a_config_survives_json_yaml_and_its_own_bytes(config):
 def test_metadata_and_order_of_features_are_no_part_of_the_hash(config, random, description, tags):
     names = list(config.feature_names)
     random.shuffle(names)
-    fields = config.to_dict() | {"feature_names": names, "description": description, "tags": [tag for tag in tags if tag]}
+    fields = config.to_dict() | {
+        "feature_names": names,
+        "description": description,
+        "tags": [tag for tag in tags if tag],
+    }
     del fields["created_at"]
     assert ExperimentConfig(**fields).config_hash == config.config_hash
 
