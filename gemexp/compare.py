@@ -111,7 +111,7 @@ def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Difference]:
         for key in sorted(old.keys() | new.keys()):
             yield from _item_differences(old, new, key, (*path, key))
     elif type(old) is list and type(new) is list:
-        if _is_flat(old) and _is_flat(new) and len(old) != len(new):
+        if _is_flat(old) and _is_flat(new) and (len(old) != len(new) or _is_reordered(old, new)):
             yield Difference(path, "changed", old, new)
             return
         items, other_items = dict(enumerate(old)), dict(enumerate(new))
@@ -209,7 +209,7 @@ def _reason(found: Difference) -> str:
         return f"{shown}: the types differ"
     if isinstance(old, str):
         return f"{path}: {inline(old)} is not {inline(new)}{_text_reason(old, new)}"
-    if isinstance(old, list) and sorted(map(repr, old)) == sorted(map(repr, new)):
+    if isinstance(old, list) and _is_reordered(old, new):
         return f"{path}: {inline(old)} is not {inline(new)}: the same items, but the order of an array is kept"
     return f"{path}: {inline(old)} is not {inline(new)}" + (f" ({found.delta})" if found.delta else "")
 
@@ -237,6 +237,10 @@ def _list(words: list[str]) -> str:
 
 def _is_flat(items: list[Any]) -> bool:
     return not any(isinstance(item, (dict, list)) for item in items)
+
+
+def _is_reordered(items: list[Any], others: list[Any]) -> bool:
+    return items != others and sorted(map(repr, items)) == sorted(map(repr, others))
 
 
 def _is_number(value: Any) -> bool:

@@ -107,7 +107,7 @@ class ExperimentConfig:
         self.to_bytes()
         check_description(self.description)
         _texts(self.tags, "tags")
-        if _timestamp(self.created_at) != self.created_at:
+        if self.created_at and _timestamp(self.created_at) != self.created_at:
             raise InvalidValue("is not text", path=("created_at",), hint="write ISO 8601")
 
     @classmethod
@@ -141,7 +141,7 @@ class ExperimentConfig:
             "feature_transformations": canonical.normalise(self.feature_transformations),
             "description": self.description,
             "tags": list(self.tags),
-            "created_at": self.created_at,
+            "created_at": self.created_at or None,
             "config_hash": self.config_hash,
         }
 

@@ -13,6 +13,7 @@ GemexpError
 └── StoreError            a store that cannot be used
     ├── NoStore           there is none here
     ├── UnsupportedFormat it is of a newer format than this version reads
+    ├── StoreUnreadable   the file system refused a read (path)
     └── StoreUnwritable   the file system refused a write (path, errno)
 
 Beside them, DamageWarning tells of a damaged file that was passed over.
@@ -202,6 +203,19 @@ class UnsupportedFormat(StoreError):
     """The store is of another format than this version reads."""
 
     kind = "unsupported-format"
+
+
+class StoreUnreadable(StoreError):
+    """The file system refused a read."""
+
+    kind = "unreadable"
+
+    def __init__(self, message: str, *, path: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+    def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
+        return {"path": self.path}
 
 
 class StoreUnwritable(StoreError):

@@ -7,7 +7,10 @@ tags. The file is opened read-only and is left as it is.
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,7 @@ from gemexp.notation import inline
 
 _COLUMNS = ("config_hash", "created_at", "description", *SECTIONS, "tags", "config_json")
 _SQLITE_MAGIC = b"SQLite format 3\x00"
+_HINT = "nothing was imported; correct or remove the row, and run the import again"
 _MAX_SECONDS = 600.0
 _MAX_CELL_BYTES = 64 * 1024 * 1024
 
@@ -71,11 +75,12 @@ def read_experiments(path: str) -> list[LegacyExperiment]:
             old_hash = row["config_hash"]
             source = f"{path}: experiments[{old_hash if isinstance(old_hash, str) else inline(old_hash)}]"
             if not isinstance(old_hash, str) or not old_hash:
-                raise InvalidInput("has no text as its config_hash", source=source)
+                raise InvalidInput("has no text as its config_hash", source=source, hint=_HINT)
             try:
                 found.append(LegacyExperiment(old_hash, _config(row, tags.get(old_hash, []), source)))
             except InvalidInput as error:
                 error.source = error.source or source
+                error.hint = error.hint or _HINT
                 raise
         return found
 
@@ -88,18 +93,33 @@ def _open(path: str) -> Iterator[sqlite3.Connection]:
     if not is_database(path):
         raise InvalidInput("is not a SQLite database", source=path)
     try:
-        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
-        try:
+        with _settled(path) as settled, contextlib.closing(sqlite3.connect(settled, uri=True)) as connection:
             deadline = time.monotonic() + _MAX_SECONDS
             connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_CELL_BYTES)
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
             yield connection
-        finally:
-            connection.close()
     except sqlite3.Error as error:
         raise InvalidInput(f"cannot be read as a SQLite database: {error}", source=path) from None
+
+
+@contextlib.contextmanager
+def _settled(path: str) -> Iterator[str]:
+    """Yield the address of a database that reading leaves as it is, with nothing beside it.
+
+    Unfinished work in a journal beside it would have to be written into it first: that is done in a copy.
+    """
+    journals = [journal for journal in (f"{path}-wal", f"{path}-journal") if os.path.exists(journal)]
+    if not journals:
+        yield f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1"
+        return
+    with tempfile.TemporaryDirectory(prefix="gemexp-") as folder:
+        copy = Path(folder) / "copy.sqlite"
+        shutil.copyfile(path, copy)
+        for journal in journals:
+            shutil.copyfile(journal, f"{copy}{journal.removeprefix(path)}")
+        yield copy.as_uri()
 
 
 def _is_registry(connection: sqlite3.Connection) -> bool:
@@ -126,7 +146,11 @@ def _config(row: dict[str, Any], tags: list[str], source: str) -> ExperimentConf
     for name in ("description", "created_at"):
         if row.get(name) is not None:
             whole[name] = row[name]
-    whole["tags"] = [*(whole.get("tags") or ()), *(_cell(row, "tags", source) or ()), *tags]
+    for name, found in (("config_json.tags", whole.get("tags")), ("tags", _cell(row, "tags", source))):
+        if found is not None and not isinstance(found, list):
+            raise InvalidInput(f"its '{name}' is {inline(found)}, not a list", source=source, hint=_HINT)
+        tags = [*(found or ()), *tags]
+    whole["tags"] = tags
     # The old hash was computed from other bytes; what is kept of it is the alias.
     whole.pop("config_hash", None)
     return ExperimentConfig.from_dict({key: value for key, value in whole.items() if value is not None})
@@ -137,5 +161,5 @@ def _cell(row: dict[str, Any], column: str, source: str) -> Any:
     if text is None or text == "":
         return None
     if not isinstance(text, (str, bytes)):
-        raise InvalidInput(f"its '{column}' is not JSON text, but {inline(text)}", source=source)
+        raise InvalidInput(f"its '{column}' is not JSON text, but {inline(text)}", source=source, hint=_HINT)
     return formats.loads(text, "json", source=f"{source}.{column}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gemexp.config import ExperimentConfig, instant
+from gemexp.config import ExperimentConfig, instant, now
 from gemexp.digest import hash_bytes, is_hash
 from gemexp.errors import InvalidInput
 from gemexp.notation import inline
@@ -84,11 +84,12 @@ def _commit(folder: Folder, batch: Batch, pending: dict[str, bytes]) -> None:
 
 def _add_metadata(folder: Folder, batch: Batch, config_hash: str, config: ExperimentConfig, parents: list[str]) -> bool:
     # Without its object a config has no records that count, and a large folder of others' need not be listed.
+    created_at = config.created_at or now()
     known = records.metadata(folder, config_hash) if objects.exists(folder, config_hash) else Metadata()
     new_parents = [parent for parent in parents if parent != config_hash and parent not in known.parents]
-    if not known.puts or new_parents or instant(config.created_at) < instant(known.created_at):
+    if not known.puts or new_parents or instant(created_at) < instant(known.created_at):
         description = "" if known.puts else config.description
-        records.put(batch, config_hash, created_at=config.created_at, description=description, parents=new_parents)
+        records.put(batch, config_hash, created_at=created_at, description=description, parents=new_parents)
     for record_hash in known.puts:
         records.keep(folder, batch, config_hash, record_hash)
     if known.puts and config.description and config.description != known.description:

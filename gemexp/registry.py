@@ -14,6 +14,7 @@ from gemexp.query import scan
 from gemexp.registering import Registered
 from gemexp.store import layout, location, objects, records, sets
 from gemexp.store.files import Folder
+from gemexp.store.location import Location
 from gemexp.store.records import Metadata
 
 if TYPE_CHECKING:
@@ -37,15 +38,16 @@ class ExperimentRegistry:
         StoreUnwritable: The store cannot be made.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, *, create: bool = True) -> None:
-        where = location.locate(path)
-        holds_experiments = where.database is not None and _holds_experiments(where.database)
-        if not location.is_store(where.root) and (create or holds_experiments):
+    def __init__(self, path: str | os.PathLike[str] | Location | None = None, *, create: bool = True) -> None:
+        where = path if isinstance(path, Location) else location.locate(path)
+        self._folder = Folder(where.root)
+        unseen = None if where.database is None else self._unseen_experiments(where.database)
+        if not location.is_store(where.root) and (create or unseen):
             location.init(where.root)
         location.check(where.root)
-        self._folder = Folder(where.root)
-        if holds_experiments and where.database is not None:
-            self._import_once(where.database)
+        if where.database is not None and unseen is not None:
+            self._import(unseen)
+            self._folder.note(layout.IMPORTED, _file_note(where.database))
 
     @property
     def root(self) -> str:
@@ -341,19 +343,20 @@ class ExperimentRegistry:
                     records.alias(batch, old_hash, config_hash, created_at=experiment.config.created_at)
         return [(experiment.old_hash, one) for experiment, one in zip(found, registered, strict=True)]
 
-    def _import_once(self, database: str) -> None:
-        """Import what an old registry holds and this store has never seen, not even to delete or untag it since.
+    def _unseen_experiments(self, database: str) -> list[LegacyExperiment] | None:
+        """Return what an old registry holds and this store has never seen, not even to delete or untag it since.
 
-        The aliases tell what was seen. A note in ``local/`` of the file's size and time spares reading it again.
+        The aliases tell what was seen. A note in ``local/`` of the file's size and time spares reading it again;
+        None is returned then, and where there is no such registry.
         """
         from gemexp import legacy
 
-        status = os.stat(database)
-        note = f"{status.st_size} {status.st_mtime_ns}\n".encode()
-        if self._folder.read(layout.IMPORTED, len(note)) == note:
-            return
-        self._import([one for one in legacy.read_experiments(database) if not self._has_seen(one)])
-        self._folder.note(layout.IMPORTED, note)
+        if not os.path.exists(database):
+            return None
+        note = _file_note(database)
+        if self._folder.read(layout.IMPORTED, 4096) == note or not legacy.has_experiments(database):
+            return None
+        return [one for one in legacy.read_experiments(database) if not self._has_seen(one)]
 
     def _has_seen(self, experiment: LegacyExperiment) -> bool:
         old_hash = experiment.old_hash.lower()
@@ -362,7 +365,6 @@ class ExperimentRegistry:
         return objects.exists(self._folder, experiment.config.config_hash)
 
 
-def _holds_experiments(database: str) -> bool:
-    from gemexp import legacy
-
-    return os.path.exists(database) and legacy.has_experiments(database)
+def _file_note(path: str) -> bytes:
+    status = os.stat(path)
+    return f"{status.st_size} {status.st_mtime_ns}\n".encode()

@@ -31,6 +31,8 @@ _EXIT_CODES: tuple[tuple[type[GemexpError], int], ...] = (
     (GemexpError, EXIT_BAD_INPUT),
 )
 
+_COMPLETION_VARIABLE = "_GEMEXP_COMPLETE"
+
 # Where each command lives; its module is imported when the command is called.
 _COMMANDS = {
     "add": "add",
@@ -104,42 +106,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _report() -> ModuleType:
-    from gemexp.cli import report
-
-    return report
-
-
 def _run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     session = Session()
     try:
-        result = group.main(list(arguments), prog_name="gemexp", standalone_mode=False, obj=session)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return EXIT_USAGE
-    except click.UsageError as error:
-        _report().usage_error(error, as_json=as_json)
-        return EXIT_USAGE
-    except click.ClickException as error:
-        _report().error("usage", error.format_message(), None, as_json=as_json)
-        return EXIT_USAGE
-    except (click.Abort, KeyboardInterrupt):
-        _report().error("interrupted", "interrupted", None, as_json=as_json)
-        return EXIT_INTERRUPTED
+        result = _invoke(arguments, session)
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except BrokenPipeError:
         return 0
-    except GemexpError as error:
-        _report().gemexp_error(error, session, as_json=as_json)
-        return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
-    except OSError as error:
-        name = f"'{error.filename}': " if error.filename else ""
-        _report().error("system", f"{name}{(error.strerror or str(error)).lower()}", None, as_json=as_json)
-        return EXIT_BAD_INPUT
+    except (click.ClickException, click.Abort, KeyboardInterrupt, EOFError, GemexpError, OSError) as error:
+        return _tell(error, session, as_json=as_json)
     except Exception as error:  # the boundary: a bug is told as one, never as a traceback
         if os.environ.get("GEMEXP_DEBUG"):
             raise
         message = f"this is a bug in gemexp: {type(error).__name__}: {error}"
-        _report().error("bug", message, "please report it; with GEMEXP_DEBUG=1 the traceback is shown", as_json=as_json)
+        hint = "please report it; with GEMEXP_DEBUG=1 the traceback is shown"
+        _report().error("bug", message, hint, as_json=as_json)
         return EXIT_BUG
     return result if isinstance(result, int) else 0
+
+
+def _invoke(arguments: Sequence[str], session: Session) -> object:
+    # Not group.main: it would turn a closed pipe into an exit code that says "bad input".
+    if _COMPLETION_VARIABLE in os.environ:
+        group.main(list(arguments), prog_name="gemexp", complete_var=_COMPLETION_VARIABLE)
+    with group.make_context("gemexp", list(arguments), obj=session) as ctx:
+        return group.invoke(ctx)
+
+
+def _tell(error: BaseException, session: Session, *, as_json: bool) -> int:
+    """Tell what went wrong, and return the exit code for it."""
+    if isinstance(error, GemexpError):
+        _report().gemexp_error(error, session, as_json=as_json)
+        return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return EXIT_USAGE
+    if isinstance(error, click.UsageError):
+        _report().usage_error(error, as_json=as_json)
+        return EXIT_USAGE
+    if isinstance(error, click.ClickException):
+        _report().error("usage", error.format_message(), None, as_json=as_json)
+        return EXIT_USAGE
+    if isinstance(error, OSError):
+        name = f"'{error.filename}': " if error.filename else ""
+        _report().error("system", f"{name}{(error.strerror or str(error)).lower()}", None, as_json=as_json)
+        return EXIT_BAD_INPUT
+    _report().error("interrupted", "interrupted", None, as_json=as_json)
+    return EXIT_INTERRUPTED
+
+
+def _report() -> ModuleType:
+    from gemexp.cli import report
+
+    return report

@@ -17,13 +17,13 @@ from gemexp.digest import short
 from gemexp.errors import GemexpError, InvalidInput, UsageError
 from gemexp.notation import visible
 from gemexp.paths import parse_assignment
+from gemexp.registering import validate
 from gemexp.sources import Source, read_configs
 from gemexp.variants import vary
 
 if TYPE_CHECKING:
     from gemexp.paths import Path
     from gemexp.registering import Registered
-    from gemexp.registry import ExperimentRegistry
 
 FORMATS = click.Choice(["json", "jsonl", "yaml", "toml"])
 
@@ -54,7 +54,9 @@ def add_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Register the configuration that each FILE holds (JSON, YAML 1.2 or TOML), and print its hash.
+    """Register configurations from files.
+
+    Each FILE holds one, as JSON, YAML 1.2 or TOML; its hash is printed.
 
     A file with any of the keys feature_names, feature_weights, feature_transformations and hyperparameters is an
     experiment configuration; any other becomes its hyperparameters whole. All files are read and checked before the
@@ -67,31 +69,29 @@ def add_command(
     if not files and base is None:
         raise UsageError("nothing to add", hint="name a file, - for standard input, or a configuration with --from")
     assignments = [_assignment(text) for text in settings]
-    registry = session.open(writing=True)
     sources: list[Source] = []
     for name in files:
         with open_input(name) as file:
             sources += read_configs(file, name, format="jsonl" if jsonl else format_, params=params)
     parents: list[str] = []
     if base is not None:
+        registry = session.open()
         parents = [registry.resolve(base)]
         if not files:
             sources = [Source(f"from {base}", _without_metadata(registry.load(parents[0])))]
     finished = [Source(label, _finish(config, label, assignments, description, tags)) for label, config in sources]
-    register(registry, finished, parents=parents, quiet=quiet, as_json=as_json)
+    register(session, finished, parents=parents, quiet=quiet, as_json=as_json)
 
 
-def register(
-    registry: ExperimentRegistry, sources: list[Source], *, parents: list[str], quiet: bool, as_json: bool
-) -> None:
+def register(session: Session, sources: list[Source], *, parents: list[str], quiet: bool, as_json: bool) -> None:
     """Register configurations, all or none of which can be stored, and print a line for each."""
     for label, config in sources:
         try:
-            registry.validate(config)
+            validate(config)
         except InvalidInput as error:
             error.source = error.source or label
             raise
-    registered = registry.register_all((source.config for source in sources), parents=parents)
+    registered = session.open(writing=True).register_all((source.config for source in sources), parents=parents)
     for source, one in zip(sources, registered, strict=True):
         print_registered(source, one, quiet=quiet, as_json=as_json)
 

@@ -23,7 +23,9 @@ _MAX_ITEMS = 200
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:
-    """Print the script that completes commands, hashes and tags in SHELL.
+    """Print the completion script for a shell.
+
+    It completes commands, hashes and tags.
 
     For bash: put  eval "$(gemexp completion bash)"  into ~/.bashrc.
     """
@@ -79,5 +81,5 @@ def _tags(registry: ExperimentRegistry, incomplete: str, *, revisions: bool) -> 
     from click.shell_completion import CompletionItem
 
     for tag, count in registry.tags().items():
-        if tag.startswith(incomplete):
+        if tag.startswith(incomplete) and visible(tag) == tag:  # the shell would print it as it is
             yield CompletionItem(f"tag:{tag}" if revisions and is_prefix(tag) else tag, help=f"tag of {count}")

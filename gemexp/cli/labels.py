@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 def tag_command(
     session: Session, *, rev: str | None, tags: tuple[str, ...], delete: bool, rename: bool, as_json: bool
 ) -> None:
-    """List all tags with their counts, or those of REV; add tags to REV, or remove them.
+    """List tags, add them, or remove them.
+
+    Without a tag: all with their counts, or those of REV.
 
     \b
     gemexp tag
@@ -70,7 +72,10 @@ def tag_command(
 @json_option
 @pass_session
 def describe_command(session: Session, *, rev: str, text: str, as_json: bool) -> None:
-    """Replace the description of REV; the old ones stay in the store's records."""
+    """Replace the description of a configuration.
+
+    The old ones stay in the store's records.
+    """
     registry = session.open(writing=True)
     config_hash = registry.resolve(rev)
     changed = registry.describe(config_hash, text)

@@ -38,7 +38,7 @@ def list_command(
 @json_option
 @pass_session
 def search_command(session: Session, *, tag: str, limit: int, everything: bool, as_json: bool) -> None:
-    """List the configurations that carry TAG, newest first."""
+    """List the configurations that carry a tag."""
     _print(session.open().find(tag=tag, limit=None if everything else limit), as_json=as_json)
 
 

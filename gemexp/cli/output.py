@@ -37,7 +37,8 @@ def page(lines: Iterable[str]) -> None:
 
 def config_line(config_hash: str, config: ExperimentConfig) -> str:
     """Return one line on a configuration: hash, day, description, tags."""
-    parts = [click.style(short(config_hash), fg="yellow"), f"{instant(config.created_at):%Y-%m-%d}"]
+    day = f"{instant(config.created_at):%Y-%m-%d}" if config.created_at else "(no record)"
+    parts = [click.style(short(config_hash), fg="yellow"), day]
     if config.description:
         parts.append(visible(config.description))
     if config.tags:

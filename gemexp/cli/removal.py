@@ -10,7 +10,7 @@ from gemexp.cli.completion import complete_deleted, complete_revision
 from gemexp.cli.output import config_line, echo_json
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.digest import short
-from gemexp.errors import InvalidInput
+from gemexp.errors import InvalidInput, UsageError
 
 
 @click.command()
@@ -19,7 +19,12 @@ from gemexp.errors import InvalidInput
 @json_option
 @pass_session
 def delete_command(session: Session, *, revs: tuple[str, ...], force: bool, as_json: bool) -> None:
-    """Delete configurations, after asking; `gemexp restore` brings them back."""
+    """Delete configurations, after asking.
+
+    `gemexp restore` brings them back.
+    """
+    if as_json and not force:
+        raise UsageError("--json cannot ask", hint="add --force")
     registry = session.open(writing=True)
     hashes = list(dict.fromkeys(registry.resolve(rev) for rev in revs))
     if not force:

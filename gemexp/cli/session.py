@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gemexp.registry import ExperimentRegistry
+    from gemexp.store.location import Location
 
 
 class Session:
     """One call of the program."""
 
     def __init__(self) -> None:
-        self._named: str | None = None
+        self._store: str | None = None
+        self._database: str | None = None
         self.registry: ExperimentRegistry | None = None
 
     def configure(self, folder: str | None, store: str | None, database: str | None) -> None:
@@ -36,7 +38,7 @@ class Session:
                 os.chdir(folder)
             except OSError as error:
                 raise InvalidInput((error.strerror or str(error)).lower(), source=folder) from None
-        self._named = database if database is not None else store
+        self._store, self._database = store, database
 
     def open(self, *, writing: bool = False) -> ExperimentRegistry:
         """Open the store.
@@ -50,20 +52,17 @@ class Session:
         from gemexp.registry import ExperimentRegistry
 
         if self.registry is None:
-            self.registry = ExperimentRegistry(self._named, create=writing and self.is_chosen())
+            where = self.location()
+            self.registry = ExperimentRegistry(where, create=writing and where.chosen)
         return self.registry
 
-    def location(self) -> str:
-        """Return the folder of the store, whether there is one or not."""
+    def location(self) -> Location:
+        """Return where the store is, whether there is one or not."""
         from gemexp.store.location import locate
 
-        return locate(self._named).root
-
-    def is_chosen(self) -> bool:
-        """Tell whether someone named the store, by an option or in the environment."""
-        from gemexp.store.location import locate
-
-        return locate(self._named).chosen
+        if self._database is not None:
+            return locate(self._database, is_database=True)
+        return locate(self._store)
 
 
 pass_session = click.make_pass_decorator(Session)

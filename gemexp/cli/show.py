@@ -31,7 +31,7 @@ _DIFF_COLOURS = {"added": "green", "removed": "red", "changed": "yellow"}
 @json_option
 @pass_session
 def show_command(session: Session, *, rev: str, as_yaml: bool, raw: bool, as_json: bool) -> None:
-    """Show the configuration REV, or the value at PATH inside it.
+    """Show a configuration, or a value inside it.
 
     \b
     gemexp show 3f2a9c
@@ -69,7 +69,10 @@ def show_command(session: Session, *, rev: str, as_yaml: bool, raw: bool, as_jso
 @json_option
 @pass_session
 def diff_command(session: Session, *, first: str, second: str, exit_code: bool, as_json: bool) -> int:
-    """Show what differs from REV1 to REV2: added, removed and changed values, with the change of numbers."""
+    """Show what differs between two configurations.
+
+    From REV1 to REV2: added, removed and changed values, with the change of numbers.
+    """
     diff = session.open().diff(first, second)
     if as_json:
         echo_json(diff.to_dict(), indent=2)
@@ -84,7 +87,10 @@ def diff_command(session: Session, *, first: str, second: str, exit_code: bool, 
 @json_option
 @pass_session
 def compare_command(session: Session, *, first: str, second: str, as_json: bool) -> None:
-    """Compare REV1 and REV2 section by section: features, weights, transformations, hyperparameters."""
+    """Compare two configurations by section.
+
+    Features, weights, transformations and hyperparameters of REV1 and REV2.
+    """
     registry = session.open()
     comparison = registry.compare(registry.resolve(first), registry.resolve(second))
     if as_json:
@@ -99,7 +105,7 @@ def compare_command(session: Session, *, first: str, second: str, as_json: bool)
 @json_option
 @pass_session
 def explain_command(session: Session, *, first: str, second: str, as_json: bool) -> None:
-    """Say why the hashes of REV1 and REV2 differ, or why they agree."""
+    """Say why two hashes differ, or agree."""
     registry = session.open()
     hash1, hash2 = registry.resolve(first), registry.resolve(second)
     reasons = registry.explain(hash1, hash2)

@@ -10,7 +10,7 @@ import click
 
 from gemexp import formats
 from gemexp.cli.add import FORMATS, open_input, register
-from gemexp.cli.completion import complete_tag
+from gemexp.cli.completion import complete_revision, complete_tag
 from gemexp.cli.output import echo_json
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.digest import short
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("arguments", metavar="[REV] FILE|DIR|-", nargs=-1, required=True)
+@click.argument("arguments", metavar="[REV] FILE|DIR|-", nargs=-1, required=True, shell_complete=complete_revision)
 @click.option(
     "--tag", metavar="TAG", shell_complete=complete_tag, help="Export all that carry TAG, a file each, to DIR."
 )
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 def export_command(
     session: Session, *, arguments: tuple[str, ...], tag: str | None, everything: bool, as_json: bool
 ) -> None:
-    """Write configurations with description, tags and time, for `gemexp import` in another store.
+    """Write configurations to files.
+
+    With description, tags and time, for `gemexp import` in another store.
 
     \b
     gemexp export 3f2a9c config.json      (or .yaml, .jsonl, or - for standard output)
@@ -78,21 +80,22 @@ def export_command(
 def import_command(
     session: Session, *, files: tuple[str, ...], database: str | None, format_: str | None, quiet: bool, as_json: bool
 ) -> None:
-    """Register what `gemexp export` wrote; hash, description, tags and time stay the same.
+    """Register what `gemexp export` wrote.
+
+    Hash, description, tags and time stay the same.
 
     With --sqlite: all experiments of a registry in the old format; their old hashes keep working as revisions.
     """
     if not files and database is None:
         raise UsageError("nothing to import", hint="name a file, - for standard input, or a database with --sqlite")
-    registry = session.open(writing=True)
     sources: list[Source] = []
     for name in _files(files):
         with open_input(name) as file:
             sources += read_exported(file, name, format=format_)
     if sources:
-        register(registry, sources, parents=[], quiet=quiet, as_json=as_json)
+        register(session, sources, parents=[], quiet=quiet, as_json=as_json)
     if database is not None:
-        _import_database(registry, database, quiet=quiet, as_json=as_json)
+        _import_database(session.open(writing=True), database, quiet=quiet, as_json=as_json)
 
 
 def _import_database(registry: ExperimentRegistry, database: str, *, quiet: bool, as_json: bool) -> None:

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def init_command(session: Session, *, folder: str | None, as_json: bool) -> None:
-    """Make a store in DIR/.gemexp (default: here); one that is there already is left as it is."""
+    """Make a store.
+
+    In DIR/.gemexp, or in the current folder; one that is there already is left as it is.
+    """
     if folder is not None:
         root = os.path.join(os.path.abspath(folder), STORE_FOLDER)
-    elif session.is_chosen():
-        root = session.location()
+    elif session.location().chosen:
+        root = session.location().root
     else:
         root = os.path.abspath(STORE_FOLDER)
     created = location.init(root)
@@ -45,7 +48,10 @@ def init_command(session: Session, *, folder: str | None, as_json: bool) -> None
 @json_option
 @pass_session
 def fsck_command(session: Session, *, repair: bool, sources: tuple[str, ...], as_json: bool) -> int:
-    """Check every file of the store, and name those that are bad. Exit with 5 if any is."""
+    """Check every file of the store.
+
+    Names those that are bad, and exits with 5 if any is.
+    """
     if sources and not repair:
         raise UsageError("--from goes with --repair")
     from gemexp.cli import EXIT_CORRUPT

@@ -78,15 +78,16 @@ def loads(data: bytes | str, format: str | None, *, source: str | None = None) -
     Raises:
         InvalidText: It cannot be parsed.
     """
-    text = _decode(data, source)
-    if format is None:
-        return _loads_sniffing(text, source)
-    if len(text) > MAX_TEXT_BYTES[format]:
+    limit = MAX_TEXT_BYTES[format] if format else max(MAX_TEXT_BYTES.values())
+    if len(data) > limit:
         raise InvalidText(
-            f"is too large: at most {MAX_TEXT_BYTES[format]} characters of {format.upper()} are read",
+            f"is too large: at most {limit} bytes of {format.upper() if format else 'text'} are read",
             source=source,
             hint="keep data out of configurations: store it as a file, and its hash here",
         )
+    text = _decode(data, source)
+    if format is None:
+        return _loads_sniffing(text, source)
     try:
         return _loads(text, format)
     except InvalidText as error:
@@ -111,7 +112,7 @@ def load_lines(file: BinaryIO, *, source: str | None = None) -> Iterator[tuple[i
     """
     limit = MAX_TEXT_BYTES["json"]
     for number, line in enumerate(iter(lambda: file.readline(limit + 1), b""), 1):
-        if line.strip():
+        if len(line) > limit or line.strip():
             try:
                 yield number, loads(line, "json", source=source)
             except InvalidText as error:

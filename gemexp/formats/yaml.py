@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 from typing import Any, ClassVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLStreamError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError, YAMLStreamError
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver, implicit_resolvers
@@ -32,7 +33,9 @@ def loads(text: str) -> Any:
         InvalidText: It is not YAML, has a key twice, an unknown tag, or is more than one document.
     """
     try:
-        value = _yaml().load(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it: the latest one counts
+            value = _yaml().load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or error.context or "cannot be read").split("\n")[0].strip()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gemexp import canonical
 from gemexp.config import ExperimentConfig
 from gemexp.digest import hash_bytes
-from gemexp.errors import Corrupt, NotFound
+from gemexp.errors import Corrupt, NotFound, StoreUnreadable
 from gemexp.store import layout, objects, records
 from gemexp.store.files import Folder
 
@@ -97,7 +97,7 @@ class _Checker:
             if not stat.S_ISREG(mode):
                 raise Corrupt("is not a regular file")
             self._check_file(path)
-        except Corrupt as error:
+        except (Corrupt, StoreUnreadable) as error:
             self._problems.append(Problem(path, error.message))
 
     def _check_file(self, path: str) -> None:
@@ -106,21 +106,28 @@ class _Checker:
             if path == layout.FORMAT_FILE and self._folder.read(path, 4096) != layout.FORMAT:
                 raise Corrupt("is not exactly what this version writes", expected=layout.FORMAT.decode())
         elif parts[0] == layout.OBJECTS and len(parts) == 3:
-            self._check_object(parts[1], parts[2])
+            self._check_object(path, parts[1], parts[2])
         elif parts[0] == layout.INDEX and len(parts) == 3:
             self._check_record(path, parts[1], parts[2])
         elif path.startswith(f"{layout.TAGS}/") and len(parts) == 4:
             if layout.unescape_name(parts[2]) is None:
-                raise Corrupt("is in a folder whose name is no tag's")
-            self._check_member(path, parts[3])
+                self._note_foreign(path)
+            else:
+                self._check_member(path, parts[3])
         elif path.startswith(f"{layout.DELETED}/") and len(parts) == 3:
             self._check_member(path, parts[2])
         else:
-            raise Corrupt("is not part of a store")
+            self._note_foreign(path)
 
-    def _check_object(self, fan_out: str, name: str) -> None:
-        if layout.parse_object_name(name) is None or fan_out != name[:2]:
-            raise Corrupt("is not part of a store")
+    def _note_foreign(self, path: str) -> None:
+        self._notes.append(Problem(path, "is not part of a store, and no reader looks at it"))
+
+    def _check_object(self, path: str, fan_out: str, name: str) -> None:
+        if layout.parse_object_name(name) is None:
+            self._note_foreign(path)
+            return
+        if fan_out != name[:2]:
+            raise Corrupt("is in a folder where no reader looks for it")
         data = objects.get(self._folder, name)
         ExperimentConfig.from_bytes(data)
         self._objects.add(name)
@@ -128,8 +135,11 @@ class _Checker:
 
     def _check_record(self, path: str, fan_out: str, file_name: str) -> None:
         name = layout.parse_record_name(file_name)
-        if name is None or fan_out != file_name[:2]:
-            raise Corrupt("is not part of a store")
+        if name is None:
+            self._note_foreign(path)
+            return
+        if fan_out != file_name[:2]:
+            raise Corrupt("is in a folder where no reader looks for it")
         record = records.read(self._folder, name)
         self._records += 1
         if record["$"] == records.ALIAS_KIND:
@@ -140,7 +150,8 @@ class _Checker:
     def _check_member(self, path: str, file_name: str) -> None:
         member = layout.parse_member_name(file_name)
         if member is None:
-            raise Corrupt("is not part of a store")
+            self._note_foreign(path)
+            return
         set_folder = path.rpartition("/")[0]
         self._lengths.setdefault(set_folder, {}).setdefault(member.config, set()).add(member.length)
         self._members += 1

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
 
-from gemexp.errors import Corrupt, StoreUnwritable
+from gemexp.errors import Corrupt, StoreUnreadable, StoreUnwritable
 from gemexp.store import layout
 
 _NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
@@ -52,15 +52,17 @@ class Folder:
         """Return a file's bytes, or None if there is no such file.
 
         Raises:
-            Corrupt: It is a link, a folder or a device, cannot be read, or is larger than ``limit`` bytes.
+            Corrupt: It is a link, a folder or a device, or is larger than ``limit`` bytes.
+            StoreUnreadable: The file system refused.
         """
         try:
             descriptor = os.open(f"{self.root}/{path}", _READ_FLAGS)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            reason = "is a symbolic link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
-            raise Corrupt(reason, path=path) from None
+            if error.errno == errno.ELOOP:
+                raise Corrupt("is a symbolic link", path=path) from None
+            raise _unreadable(error, self.root, path) from None
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -69,7 +71,7 @@ class Folder:
                 raise Corrupt(f"is larger than {limit} bytes", path=path)
             return os.read(descriptor, status.st_size + 1)
         except OSError as error:
-            raise Corrupt(f"cannot be read: {error.strerror}", path=path) from None
+            raise _unreadable(error, self.root, path) from None
         finally:
             os.close(descriptor)
 
@@ -82,11 +84,17 @@ class Folder:
         return True
 
     def names(self, path: str) -> list[str]:
-        """Return the names in a folder, unsorted; none if there is no such folder."""
+        """Return the names in a folder, unsorted; none if there is no such folder.
+
+        Raises:
+            StoreUnreadable: The file system refused.
+        """
         try:
             return os.listdir(f"{self.root}/{path}")
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise _unreadable(error, self.root, path) from None
 
     def names_with_prefix(self, path: str, prefix: str) -> list[str]:
         """Return the names in a folder that begin with ``prefix``, unsorted.
@@ -114,8 +122,10 @@ class Folder:
                 return remembered[1]
             began = time.time_ns()
             listing = "\n" + "".join(f"{name}\n" for name in os.listdir(full_path) if "\n" not in name)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return "\n"
+        except OSError as error:
+            raise _unreadable(error, self.root, path) from None
         if began - changed > _MTIME_DOUBT_NS:
             self._listings[path] = (changed, listing)
         return listing
@@ -370,6 +380,12 @@ def _link(source: str, target: str) -> None:
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
         os.rename(source, target)
+
+
+def _unreadable(error: OSError, root: str, path: str) -> StoreUnreadable:
+    reason = (error.strerror or str(error)).lower()
+    hint = "the store is not readable for you" if error.errno in (errno.EACCES, errno.EPERM) else None
+    return StoreUnreadable(f"cannot read '{path}' in the store '{root}': {reason}", path=path, hint=hint)
 
 
 def _unwritable(error: OSError, root: str) -> StoreUnwritable:

@@ -160,7 +160,7 @@ def check_format(data: bytes, path: str) -> None:
         Corrupt: It is not a format file.
     """
     words = data.decode("utf-8", "replace").split()
-    if len(words) != 3 or words[0] != "gemexp" or not words[1].isdecimal():
+    if len(words) < 2 or words[0] != "gemexp" or not words[1].isdecimal():
         raise Corrupt("is not a store's format file", path=path, expected=FORMAT.decode().strip())
     if words[1:] != ["1", "sha256"]:
         raise UnsupportedFormat(

@@ -24,18 +24,22 @@ class Location(NamedTuple):
     chosen: bool = True
 
 
-def locate(path: str | os.PathLike[str] | None = None) -> Location:
+def locate(path: str | os.PathLike[str] | None = None, *, is_database: bool = False) -> Location:
     """Return where the store is that ``path`` means.
 
     A folder is the store itself, or one that holds ``.gemexp``. A SQLite file (by its suffix, or because it is a
     file) has its store beside it: ``db.sqlite`` in ``db.gemexp``. Without a path: the folder that ``GEMEXP_DIR``
     names, or the nearest ``.gemexp`` upwards, or the one that would be made in the current folder.
+
+    Args:
+        path: A folder or a SQLite file.
+        is_database: It is a SQLite file, whatever its name says and whether it is there or not.
     """
     if path is None:
         named = os.environ.get(ENVIRONMENT_VARIABLE)
         return Location(_absolute(named)) if named else _nearest(os.getcwd())
     text = os.fspath(path)
-    if os.path.isfile(text) or (text.lower().endswith(_DATABASE_SUFFIXES) and not os.path.isdir(text)):
+    if is_database or os.path.isfile(text) or (text.lower().endswith(_DATABASE_SUFFIXES) and not os.path.isdir(text)):
         database = _absolute(text)
         return Location(os.path.splitext(database)[0] + layout.STORE_FOLDER, database)
     root = _absolute(text)
@@ -58,10 +62,7 @@ def check(root: str) -> None:
         UnsupportedFormat: It is a newer version's.
         Corrupt: Its ``format`` file is damaged.
     """
-    try:
-        data = Folder(root).read(layout.FORMAT_FILE, 4096)
-    except NotADirectoryError:
-        data = None
+    data = Folder(root).read(layout.FORMAT_FILE, 4096)
     if data is None:
         if os.path.isdir(os.path.join(root, layout.OBJECTS)):
             raise Corrupt("is missing", path=os.path.join(root, layout.FORMAT_FILE), hint="gemexp init writes it anew")
