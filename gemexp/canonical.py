@@ -23,6 +23,8 @@ MAX_BYTES = 4 * 1024 * 1024
 MIN_INT = -(2**63)
 MAX_INT = 2**64 - 1
 FLOAT_KEY = "$float"
+_ONLY_STR = {str}
+_PLAIN = {type(None), bool, int, str}
 
 # One fixed bit pattern: float("nan") may carry another payload or a sign on some platforms.
 _NAN_BITS = bytes.fromhex("7ff8000000000000")
@@ -137,9 +139,7 @@ class _Normaliser:
 
     def _map(self, mapping: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         self._enter(2 * len(mapping), depth)
-        items = {self._key(key): value for key, value in mapping.items()}
-        if len(items) != len(mapping):
-            raise InvalidValue("has two keys that are the same text")
+        items = self._items(mapping)
         if FLOAT_KEY in items and len(items) == 1:
             raise InvalidValue(f"has '{FLOAT_KEY}' as its only key, which JSON needs for nan and inf", hint="rename it")
         result = {}
@@ -150,6 +150,17 @@ class _Normaliser:
             except InvalidValue as error:
                 raise error.inside(key)  # noqa: B904 - the same error, on its way out
         return result
+
+    def _items(self, mapping: Mapping[Any, Any]) -> Mapping[str, Any]:
+        if set(map(type, mapping)) <= _ONLY_STR:  # all keys at once, in the common case
+            text = "".join(mapping)
+            if text.isascii():
+                self._text(text)
+                return mapping
+        items = {self._key(key): value for key, value in mapping.items()}
+        if len(items) != len(mapping):
+            raise InvalidValue("has two keys that are the same text")
+        return items
 
     def _key(self, key: Any) -> str:
         if type(key) is not str:
@@ -194,21 +205,24 @@ class _Normaliser:
 def _check_decoded(value: Any, depth: int) -> None:
     """Refuse what msgpack reads back to the same bytes, but `encode` never writes. Faster than normalising again."""
     kind = type(value)
-    if kind is dict or kind is list:
-        if depth > MAX_DEPTH:
-            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
-        if kind is dict:
-            keys = list(value)
-            if not all(type(key) is str for key in keys) or keys != sorted(keys) or keys == [FLOAT_KEY]:
-                raise ValueError("a map's keys are not text, not in order, or not allowed")
-            value = value.values()
-        for item in value:
+    if kind is dict:
+        keys = list(value)
+        if not set(map(type, keys)) <= _ONLY_STR or keys != sorted(keys) or keys == [FLOAT_KEY]:
+            raise ValueError("a map's keys are not text, not in order, or not allowed")
+        items = value.values()
+    else:
+        items = value if kind is list else (value,)
+    if depth > MAX_DEPTH and (kind is dict or kind is list):
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+    for item in items:
+        kind = type(item)
+        if kind is dict or kind is list:
             _check_decoded(item, depth + 1)
-    elif kind is float:
-        if (value != value or not value) and struct.pack(">d", value) not in _CANONICAL_SPECIALS:
-            raise ValueError("it holds -0.0, or a NaN with other bits than the one allowed")
-    elif value is not None and kind is not str and kind is not int and kind is not bool:
-        raise ValueError(f"it holds {kind.__name__}, which is none of the seven types")
+        elif kind is float:
+            if (item != item or not item) and struct.pack(">d", item) not in _CANONICAL_SPECIALS:
+                raise ValueError("it holds -0.0, or a NaN with other bits than the one allowed")
+        elif kind not in _PLAIN:
+            raise ValueError(f"it holds {kind.__name__}, which is none of the seven types")
 
 
 def _plain_scalar(value: Any) -> str | int | float:

@@ -98,13 +98,12 @@ class ExperimentConfig:
             }
         )
 
-    def check(self) -> None:
-        """Check what someone may have changed in place since this was made.
+    def check_metadata(self) -> None:
+        """Check description, tags and time, which someone may have changed in place; `to_bytes` checks the rest.
 
         Raises:
-            InvalidValue: A part cannot be stored.
+            InvalidValue: One of them cannot be stored.
         """
-        self.to_bytes()
         check_description(self.description)
         _texts(self.tags, "tags")
         if self.created_at and _timestamp(self.created_at) != self.created_at:
@@ -293,12 +292,12 @@ def _check_sections(value: dict[str, Any]) -> None:
     if sorted(value) != ["$", *SECTIONS]:
         raise Corrupt(f"does not have exactly the sections {', '.join(SECTIONS)}")
     names = value["feature_names"]
-    if type(names) is not list or not all(type(name) is str for name in names) or sorted(set(names)) != names:
+    if type(names) is not list or not set(map(type, names)) <= {str} or sorted(set(names)) != names:
         raise Corrupt("is not a valid configuration: 'feature_names' is not a sorted list of different names")
     for section in SECTIONS[1:]:
         if type(value[section]) is not dict:
             raise Corrupt(f"is not a valid configuration: '{section}' is not a map")
-    if not all(type(weight) is float for weight in value["feature_weights"].values()):
+    if not set(map(type, value["feature_weights"].values())) <= {float}:
         raise Corrupt("is not a valid configuration: 'feature_weights' holds something that is not a float")
 
 

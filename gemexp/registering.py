@@ -30,7 +30,7 @@ def validate(config: ExperimentConfig) -> bytes:
     Raises:
         InvalidInput: It or one of its tags cannot be stored.
     """
-    config.check()
+    config.check_metadata()
     for tag in config.tags:
         layout.tag_folder(tag)
     return config.to_bytes()

@@ -6,6 +6,7 @@ All paths are relative to the store's folder, with ``/`` between parts.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from gemexp.digest import HASH_DIGITS, MIN_PREFIX_DIGITS, is_hash, is_hex
@@ -143,6 +144,7 @@ def escape_name(name: str, what: str) -> str:
     return escaped
 
 
+@lru_cache(maxsize=8192)  # the tags of a store are read again for every config
 def unescape_name(escaped: str) -> str | None:
     """Read what `escape_name` wrote; None for a file name that it never writes."""
     try:

@@ -49,19 +49,15 @@ def length(folder: Folder, set_folder: str, config_hash: str) -> int:
 
 
 def _reached(exists: Callable[[int], bool]) -> int:
-    """Return the highest length that can be reached from 1 over gaps of one.
+    """Return the highest length below which none is missing.
 
-    Writers leave no gaps, and unions of what they leave have none; an incomplete copy may. What lies beyond a wider
-    gap is lost until fsck fills it, but two readers never disagree.
+    Writers leave no gaps, and unions of what they leave have none. An incomplete copy may; what lies beyond its gap
+    does not count until the gap is filled, so that looking lengths up and listing them give the same answer.
     """
     reached = 0
-    while True:
-        if exists(reached + 1):
-            reached += 1
-        elif exists(reached + 2):
-            reached += 2
-        else:
-            return reached
+    while exists(reached + 1):
+        reached += 1
+    return reached
 
 
 def _turn(folder: Folder, batch: Batch, set_folder: str, config_hash: str, *, present: bool) -> bool:

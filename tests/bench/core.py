@@ -38,13 +38,18 @@ def report(what: str, ours: float, peer: float, peer_name: str, unit: str) -> No
 
 def measure_registering(folder: Path, count: int) -> None:
     """One by one, durable: object, record and tags here; one commit there."""
-    registry, peer = ExperimentRegistry(folder / "register"), SeedRegistry(folder / "register.sqlite")
-    ours, theirs = [], []
+    registry = ExperimentRegistry(folder / "register")
+    peers = {level: SeedRegistry(folder / f"{level}.sqlite", level) for level in ("EXTRA", "FULL")}
+    ours: list[float] = []
+    theirs: dict[str, list[float]] = {level: [] for level in peers}
     for config in configs(count, seed=1):
         fields = config.to_dict()
         ours.append(seconds(lambda config=config: registry.register(config)))
-        theirs.append(seconds(lambda fields=fields: peer.register(fields)))
-    report("register, durable", statistics.median(ours) * 1e3, statistics.median(theirs) * 1e3, "SQLite registry", "ms")
+        for level, peer in peers.items():
+            theirs[level].append(seconds(lambda fields=fields, peer=peer: peer.register(fields)))
+    for level, taken in theirs.items():
+        name = f"SQLite registry, {level}"
+        report("register, durable", statistics.median(ours) * 1e3, statistics.median(taken) * 1e3, name, "ms")
 
 
 def measure_lookups(folder: Path, count: int, lookups: int) -> str:
