@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Unpack
 
 from gemexp import registering, revision
 from gemexp.config import ExperimentConfig, check_description
-from gemexp.digest import is_prefix
 from gemexp.errors import NotFound
 from gemexp.query import scan
 from gemexp.registering import Registered
 from gemexp.store import layout, location, objects, records, sets
 from gemexp.store.files import Folder
 from gemexp.store.location import Location
-from gemexp.store.records import Metadata
+from gemexp.store.records import Metadata, Run
 
 if TYPE_CHECKING:
     from gemexp.compare import Diff
-    from gemexp.legacy import LegacyExperiment
+    from gemexp.outcome import StoredOutcome
+    from gemexp.recording import ActiveRun, RunParts
     from gemexp.store.check import Problem, Repair, Report
 
 
@@ -41,13 +41,16 @@ class ExperimentRegistry:
     def __init__(self, path: str | os.PathLike[str] | Location | None = None, *, create: bool = True) -> None:
         where = path if isinstance(path, Location) else location.locate(path)
         self._folder = Folder(where.root)
-        unseen = None if where.database is None else self._unseen_experiments(where.database)
-        if not location.is_store(where.root) and (create or unseen):
+        unseen = None
+        if where.database is not None and os.path.exists(where.database):
+            from gemexp import importing
+
+            unseen = importing.find_unseen(self._folder, where.database)
+        if not location.is_store(where.root) and (create or unseen is not None):
             location.init(where.root)
         location.check(where.root)
-        if where.database is not None and unseen is not None:
-            self._import(unseen)
-            self._folder.note(layout.IMPORTED, _file_note(where.database))
+        if unseen is not None:
+            importing.import_unseen(self._folder, unseen)
 
     @property
     def root(self) -> str:
@@ -291,6 +294,59 @@ class ExperimentRegistry:
             sets.remove(self._folder, batch, layout.DELETED, config_hash)
         return config_hash
 
+    # Runs
+
+    def record(
+        self, config: ExperimentConfig | str, metrics: Mapping[str, float | None], **parts: Unpack[RunParts]
+    ) -> str:
+        """Store what came out of a configuration, and that it was run; return the outcome's hash.
+
+        Args:
+            config: A configuration, registered if it is not yet, or a revision.
+            metrics: Number by name; None for one that is not defined.
+            **parts: Artifacts, data and more, see `gemexp.recording.RunParts`. A configuration with two outcomes on
+                one ``data`` is not reproducible.
+
+        Raises:
+            InvalidInput: A part cannot be stored; nothing was written.
+            StoreUnwritable: The file system refused.
+        """
+        from gemexp import recording
+
+        return recording.record(self._folder, self._config(config), metrics, **parts)
+
+    def run(self, config: ExperimentConfig | str, *, data: Any = None) -> ActiveRun:
+        """Return a run to be used as a context manager, recorded when its block ends without an error.
+
+        ::
+
+        with registry.run(config) as run:
+            run.log(loss=0.3)
+        """
+        from gemexp.recording import ActiveRun
+
+        return ActiveRun(self._folder, self._config(config), data)
+
+    def runs(self, rev: str | None = None) -> list[Run]:
+        """Return the runs of a configuration, or all, newest first."""
+        if rev is not None:
+            return list(reversed(self.metadata(self.resolve(rev)).runs))
+        return scan.runs(self._folder)
+
+    def outcome(self, outcome_hash: str) -> StoredOutcome:
+        """Return an outcome.
+
+        Raises:
+            NotFound: There is no such object.
+            Corrupt: It is damaged, or not an outcome.
+        """
+        from gemexp.outcome import StoredOutcome
+
+        return StoredOutcome.from_bytes(objects.get(self._folder, outcome_hash))
+
+    def _config(self, config: ExperimentConfig | str) -> ExperimentConfig:
+        return self.load(self.resolve(config)) if isinstance(config, str) else config
+
     # Upkeep
 
     def check(self) -> Report:
@@ -328,43 +384,6 @@ class ExperimentRegistry:
         Raises:
             InvalidInput: The file is not such a registry, or a row cannot be used; nothing was written.
         """
-        from gemexp import legacy
+        from gemexp import importing
 
-        return self._import(legacy.read_experiments(path))
-
-    def _import(self, found: list[LegacyExperiment]) -> list[tuple[str, Registered]]:
-        for experiment in found:
-            self.validate(experiment.config)
-        registered = self.register_all(experiment.config for experiment in found)
-        with self._folder.batch() as batch:
-            for experiment, (config_hash, _) in zip(found, registered, strict=True):
-                old_hash = experiment.old_hash.lower()
-                if is_prefix(old_hash) and old_hash != config_hash:
-                    records.alias(batch, old_hash, config_hash, created_at=experiment.config.created_at)
-        return [(experiment.old_hash, one) for experiment, one in zip(found, registered, strict=True)]
-
-    def _unseen_experiments(self, database: str) -> list[LegacyExperiment] | None:
-        """Return what an old registry holds and this store has never seen, not even to delete or untag it since.
-
-        The aliases tell what was seen. A note in ``local/`` of the file's size and time spares reading it again;
-        None is returned then, and where there is no such registry.
-        """
-        from gemexp import legacy
-
-        if not os.path.exists(database):
-            return None
-        note = _file_note(database)
-        if self._folder.read(layout.IMPORTED, 4096) == note or not legacy.has_experiments(database):
-            return None
-        return [one for one in legacy.read_experiments(database) if not self._has_seen(one)]
-
-    def _has_seen(self, experiment: LegacyExperiment) -> bool:
-        old_hash = experiment.old_hash.lower()
-        if is_prefix(old_hash):
-            return old_hash in records.aliases_with_prefix(self._folder, old_hash)
-        return objects.exists(self._folder, experiment.config.config_hash)
-
-
-def _file_note(path: str) -> bytes:
-    status = os.stat(path)
-    return f"{status.st_size} {status.st_mtime_ns}\n".encode()
+        return importing.import_sqlite(self._folder, path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gemexp import canonical
 from gemexp.config import CONFIG_KIND, object_kind
 from gemexp.digest import HASH_DIGITS, MIN_PREFIX_DIGITS, is_prefix
 from gemexp.errors import AmbiguousPrefix, Corrupt, InvalidInput, NotFound
@@ -109,10 +110,12 @@ class _Wanted:
 
     def by_prefix(self, prefix: str) -> str:
         found, prefix = self._find(prefix)
-        matches = [config_hash for config_hash in found if is_deleted(self._folder, config_hash) == self._deleted]
-        if len(matches) > 1:
-            # As git does: where a config is wanted, objects of other kinds are no candidates.
-            matches = [config_hash for config_hash in matches if self._is_config(config_hash)] or matches
+        # As git does: where a config is wanted, objects of other kinds are no candidates.
+        matches = [
+            config_hash
+            for config_hash in found
+            if is_deleted(self._folder, config_hash) == self._deleted and self._is_config(config_hash)
+        ]
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -155,12 +158,17 @@ class _Wanted:
         raise NotFound(f"no config carries the tag '{tag}'", subject=tag, hint="gemexp tag lists all tags")
 
     def _is_config(self, object_hash: str) -> bool:
-        from gemexp import canonical
-
+        """Tell by its records, or where there are none, as for outcomes and artifacts, by the object itself."""
+        if any(True for _ in records.names_with_prefix(self._folder, f"{object_hash}-")):
+            return True
         try:
-            return object_kind(canonical.decode(objects.get(self._folder, object_hash))) == CONFIG_KIND
+            data = objects.get(self._folder, object_hash)
         except (Corrupt, NotFound):
-            return True  # it may have been one; showing it as a candidate is honest
+            return True  # it may have been one, and what reads it tells what is wrong with it
+        try:
+            return object_kind(canonical.decode(data)) == CONFIG_KIND
+        except Corrupt:
+            return False  # an artifact, of whatever content
 
     def _missing(self, prefix: str, found: Iterable[str]) -> NotFound:
         hint: str | None = None

@@ -92,10 +92,10 @@ def import_command(
     for name in _files(files):
         with open_input(name) as file:
             sources += read_exported(file, name, format=format_)
+    if database is not None:  # first, since its rows are not yet known to be good
+        _import_database(session.open(writing=True), database, quiet=quiet, as_json=as_json)
     if sources:
         register(session, sources, parents=[], quiet=quiet, as_json=as_json)
-    if database is not None:
-        _import_database(session.open(writing=True), database, quiet=quiet, as_json=as_json)
 
 
 def _import_database(registry: ExperimentRegistry, database: str, *, quiet: bool, as_json: bool) -> None:

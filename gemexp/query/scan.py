@@ -14,7 +14,7 @@ from gemexp.paths import parse_path, select
 from gemexp.revision import tagged
 from gemexp.store import layout, objects, records, sets
 from gemexp.store.files import Folder
-from gemexp.store.records import Metadata
+from gemexp.store.records import Metadata, Run
 
 # Up to here, asking each tag's folder about each config is cheaper than reading all the folders.
 _PROBE_TAGS_BELOW = 32
@@ -79,6 +79,13 @@ def ordered(folder: Folder, key: str, *, tag: str | None = None, limit: int | No
     found = newest(folder, tag=tag)
     found.sort(key=lambda config: _rank(config, path))
     return found[:limit]
+
+
+def runs(folder: Folder) -> list[Run]:
+    """Return the runs of all configurations that are not deleted, newest first."""
+    deleted = sets.members(folder, layout.DELETED)
+    found = [run for name, metadata in records.all_metadata(folder) if name not in deleted for run in metadata.runs]
+    return sorted(found, key=lambda run: (instant(run.created_at), run.config, run.outcome), reverse=True)
 
 
 def tag_counts(folder: Folder) -> dict[str, int]:

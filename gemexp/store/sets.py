@@ -49,15 +49,17 @@ def length(folder: Folder, set_folder: str, config_hash: str) -> int:
 
 
 def _reached(exists: Callable[[int], bool]) -> int:
-    """Return the highest length below which none is missing.
+    """Return the highest length that is reached from 0 without three in a row missing.
 
-    Writers leave no gaps, and unions of what they leave have none. An incomplete copy may; what lies beyond its gap
-    does not count until the gap is filled, so that looking lengths up and listing them give the same answer.
+    Writers leave no gaps, and unions of what they leave have none. An incomplete copy may; what lies beyond a wider
+    gap does not count until it is filled, so that looking lengths up and listing them give the same answer.
     """
     reached = 0
-    while exists(reached + 1):
-        reached += 1
-    return reached
+    while True:
+        step = next((step for step in (1, 2, 3) if exists(reached + step)), None)
+        if step is None:
+            return reached
+        reached += step
 
 
 def _turn(folder: Folder, batch: Batch, set_folder: str, config_hash: str, *, present: bool) -> bool:

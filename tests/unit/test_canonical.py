@@ -364,7 +364,7 @@ class TestOmegaConf:
         assert normalise(OmegaConf.structured(Layer(units=3, shape=(4, 5)))) == {"shape": [4, 5], "units": 3}
 
     def test_keys_that_are_not_text_are_refused(self):
-        with pytest.raises(InvalidValue, match="key 1 of type int"):
+        with pytest.raises(InvalidValue, match="key.* of type int"):
             normalise(OmegaConf.create({1: "a"}))
 
     def test_a_missing_whole_container_is_null(self):

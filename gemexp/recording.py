@@ -1,0 +1,154 @@
+"""Runs into a store's files: artifacts first, then the outcome that names them, then the record of the run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, TypedDict, Unpack
+
+from gemexp import environment, formats, registering
+from gemexp.config import ExperimentConfig, now
+from gemexp.errors import InvalidInput
+from gemexp.notation import inline
+from gemexp.outcome import StoredOutcome, check_metrics, data_key
+from gemexp.store import objects, records
+from gemexp.store.files import Folder
+from gemexp.store.records import Run
+
+Artifact = bytes | str | os.PathLike[str]
+
+
+class RunParts(TypedDict, total=False):
+    """What may be told of a run beside its metrics.
+
+    Args:
+        artifacts: Content, or the path of a file that holds it, by file name.
+        data: What it ran on, such as a digest.
+        details: Whatever else came out, as plain data.
+        started: When it began, ISO 8601; now if not given.
+        duration: How long it took, in seconds.
+        verifies: Hash of the outcome that this run was to give again.
+    """
+
+    artifacts: Mapping[str, Artifact]
+    data: Any
+    details: Mapping[str, Any]
+    started: str
+    duration: float
+    verifies: str
+
+
+def record(
+    folder: Folder, config: ExperimentConfig, metrics: Mapping[str, float | None], **parts: Unpack[RunParts]
+) -> str:
+    """Store an outcome and the record of the run that had it; the configuration is registered if it is not yet.
+
+    Args:
+        folder: The store.
+        config: What was run.
+        metrics: Number by name.
+        **parts: See `RunParts`.
+
+    Returns:
+        The outcome's hash.
+
+    Raises:
+        InvalidInput: A part cannot be stored; nothing was written.
+        StoreUnwritable: The file system refused.
+    """
+    contents = {name: _content(name, artifact) for name, artifact in parts.get("artifacts", {}).items()}
+    registering.validate(config)
+    outcome = StoredOutcome(
+        config=config.config_hash,
+        metrics=check_metrics(metrics),
+        data=parts.get("data"),
+        artifacts={name: objects.hash_of(content) for name, content in contents.items()},
+        details=dict(parts.get("details", {})),
+    )
+    content = outcome.to_bytes()
+    run = Run(
+        config=outcome.config,
+        outcome=objects.hash_of(content),
+        created_at=parts.get("started", now()),
+        data=data_key(outcome.data),
+        duration=float(parts["duration"]) if "duration" in parts else None,
+        environment=environment.environment(),
+        code=environment.code_version(),
+        by=environment.user(),
+        verifies=parts.get("verifies"),
+    )
+    if not records.metadata(folder, outcome.config).puts:
+        registering.register_all(folder, [config], [])
+    with folder.batch() as batch:
+        for artifact in contents.values():
+            objects.put(batch, artifact)
+        objects.put(batch, content)
+        records.run(batch, run)
+    return run.outcome
+
+
+class ActiveRun:
+    """A run in progress: collects metrics and artifacts, and is recorded when its block ends without an error.
+
+    Attributes:
+        data: What it runs on, such as a digest; may be set any time before the block ends.
+        outcome_hash: The outcome's hash, once the run is recorded.
+    """
+
+    def __init__(self, folder: Folder, config: ExperimentConfig, data: Any = None) -> None:
+        self.config = config
+        self.data = data
+        self.outcome_hash: str | None = None
+        self._folder = folder
+        self._metrics: dict[str, float | None] = {}
+        self._artifacts: dict[str, Artifact] = {}
+        self._started = ""
+        self._clock = 0.0
+
+    def log(self, metrics: Mapping[str, float | None] | None = None, /, **named: float | None) -> None:
+        """Keep metrics; a later value of one name replaces an earlier one.
+
+        Raises:
+            InvalidValue: One is neither a number nor None.
+        """
+        self._metrics |= check_metrics({**(metrics or {}), **named})
+
+    def artifact(self, name: str, content: Artifact) -> None:
+        """Keep a file: its content, or the path of a file that will hold it when the block ends."""
+        self._artifacts[name] = content
+
+    def __enter__(self) -> Self:
+        self._started, self._clock = now(), time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.outcome_hash = record(
+                self._folder,
+                self.config,
+                self._metrics,
+                artifacts=self._artifacts,
+                data=self.data,
+                started=self._started,
+                duration=time.perf_counter() - self._clock,
+            )
+
+
+def _content(name: str, artifact: Artifact) -> bytes:
+    if not name or "/" in name or "\0" in name or name in (".", ".."):
+        raise InvalidInput(f"{inline(name)} is not a name for an artifact", hint="name it as a file, without a folder")
+    if isinstance(artifact, bytes):
+        content = artifact
+    else:
+        with formats.open_file(os.fspath(artifact)) as file:
+            content = file.read(objects.MAX_OBJECT_BYTES + 1)
+    if len(content) > objects.MAX_OBJECT_BYTES:
+        raise InvalidInput(
+            f"the artifact {inline(name)} is larger than {objects.MAX_OBJECT_BYTES} bytes",
+            hint="keep large files elsewhere, and their hash in the metrics' details",
+        )
+    return content

@@ -1,0 +1,121 @@
+"""Running commands: in this process for speed, in one of their own where that matters."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from typing import NamedTuple
+
+import pytest
+
+from gemexp import ExperimentRegistry
+from gemexp.cli import main
+
+
+def strict_json(text):
+    """Read JSON as RFC 8259 has it: no NaN, no Infinity, no key twice."""
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    def pairs(items):
+        assert len(dict(items)) == len(items)
+        return dict(items)
+
+    return json.loads(text, parse_constant=refuse, object_pairs_hook=pairs)
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+    raw: bytes = b""
+
+    @property
+    def json(self):
+        assert self.code in (0, 1, 5), self.err
+        return strict_json(self.out)
+
+    @property
+    def json_lines(self):
+        return [strict_json(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self):
+        """What a script reads from standard error."""
+        assert self.out == ""
+        return strict_json(self.err)["error"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder to work in, without a store."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def gemexp(project, capsysbinary, monkeypatch):  # noqa: ARG001 - it is where commands run
+    """Run a command in this process."""
+
+    def run(*arguments, stdin=b"", code=0):
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+        capsysbinary.readouterr()
+        found = main([str(argument) for argument in arguments])
+        out, err = capsysbinary.readouterr()
+        result = Result(found, out.decode("utf-8", "surrogateescape"), err.decode(), out)
+        if code is not None:
+            assert found == code, (arguments, result)
+        if found == 0:
+            assert "error:" not in result.err
+        assert "Traceback" not in result.err
+        return result
+
+    return run
+
+
+@pytest.fixture
+def store(gemexp, project):
+    """Make a store in the folder, and return it opened anew at each call."""
+    gemexp("init")
+    return lambda: ExperimentRegistry(project / ".gemexp", create=False)
+
+
+@pytest.fixture
+def add(gemexp, store):  # noqa: ARG001 - there must be one
+    """Add a configuration by the command, and return its hash."""
+
+    def run(value, *arguments):
+        return gemexp("add", "-", "-q", *arguments, stdin=json.dumps(value)).out.strip()
+
+    return run
+
+
+@pytest.fixture
+def process(project):
+    """Run a command in a process of its own, by ``python -m gemexp`` or the script."""
+
+    def run(*arguments, stdin=b"", script=False, env=None, **options):
+        program = [os.path.join(sysconfig.get_path("scripts"), "gemexp")] if script else [sys.executable, "-m", "gemexp"]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("GEMEXP", "_GEMEXP"))}
+        done = subprocess.run(
+            [*program, *(argument if isinstance(argument, bytes) else str(argument) for argument in arguments)],
+            **{
+                "input": stdin,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                "cwd": project,
+                "check": False,
+                "env": {**environment, **(env or {})},
+                **options,
+            },
+        )
+        out = (done.stdout or b"").decode("utf-8", "surrogateescape")
+        return Result(done.returncode, out, (done.stderr or b"").decode("utf-8", "surrogateescape"), done.stdout or b"")
+
+    return run
