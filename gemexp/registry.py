@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from gemexp import registering, revision
 from gemexp.config import ExperimentConfig, check_description
-from gemexp.errors import NotFound
+from gemexp.errors import Corrupt, NotFound
 from gemexp.query import scan
 from gemexp.registering import Registered
 from gemexp.store import layout, location, objects, records, sets
@@ -19,6 +19,7 @@ from gemexp.store.records import Metadata, Run
 if TYPE_CHECKING:
     from gemexp.compare import Diff
     from gemexp.outcome import StoredOutcome
+    from gemexp.query.ranking import Ranked
     from gemexp.recording import ActiveRun, RunParts
     from gemexp.store.check import Problem, Repair, Report
 
@@ -271,11 +272,7 @@ class ExperimentRegistry:
     # Deleting
 
     def delete(self, rev: str) -> bool:
-        """Mark a configuration as deleted; `restore` brings it back. Return whether there was one.
-
-        Raises:
-            AmbiguousPrefix: Several answer to ``rev``.
-        """
+        """Mark a configuration as deleted; `restore` brings it back. Return whether there was one."""
         try:
             config_hash = self.resolve(rev)
         except NotFound:
@@ -284,11 +281,7 @@ class ExperimentRegistry:
             return sets.add(self._folder, batch, layout.DELETED, config_hash)
 
     def restore(self, rev: str) -> str:
-        """Bring a deleted configuration back; return its hash.
-
-        Raises:
-            NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`; looked for among the deleted ones.
-        """
+        """Bring a configuration back, looked for among the deleted ones; return its hash."""
         config_hash = self.resolve(rev, deleted=True)
         with self._folder.batch() as batch:
             sets.remove(self._folder, batch, layout.DELETED, config_hash)
@@ -316,12 +309,9 @@ class ExperimentRegistry:
         return recording.record(self._folder, self._config(config), metrics, **parts)
 
     def run(self, config: ExperimentConfig | str, *, data: Any = None) -> ActiveRun:
-        """Return a run to be used as a context manager, recorded when its block ends without an error.
+        """Return a run to use as a context manager: ``with registry.run(config) as run: run.log(loss=0.3)``.
 
-        ::
-
-        with registry.run(config) as run:
-            run.log(loss=0.3)
+        It is recorded when its block ends without an error.
         """
         from gemexp.recording import ActiveRun
 
@@ -343,6 +333,23 @@ class ExperimentRegistry:
         from gemexp.outcome import StoredOutcome
 
         return StoredOutcome.from_bytes(objects.get(self._folder, outcome_hash))
+
+    def metrics(self, outcome_hash: str) -> dict[str, float | None]:
+        """Return the metrics of an outcome; none if it is missing or damaged, which fsck tells."""
+        try:
+            return self.outcome(outcome_hash).metrics
+        except (NotFound, Corrupt):
+            return {}
+
+    def rank(self, metric: str, *, tag: str | None = None, smallest: bool = False) -> list[Ranked]:
+        """Return configurations by a metric of their latest outcomes, best first.
+
+        Raises:
+            NotFound: No outcome has that metric.
+        """
+        from gemexp.query import ranking
+
+        return ranking.rank(self._folder, metric, tag=tag, smallest=smallest)
 
     def _config(self, config: ExperimentConfig | str) -> ExperimentConfig:
         return self.load(self.resolve(config)) if isinstance(config, str) else config

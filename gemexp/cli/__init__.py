@@ -36,6 +36,7 @@ _COMPLETION_VARIABLE = "_GEMEXP_COMPLETE"
 # Where each command lives; its module is imported when the command is called.
 _COMMANDS = {
     "add": "add",
+    "best": "runs",
     "compare": "show",
     "completion": "completion",
     "delete": "removal",
@@ -47,7 +48,9 @@ _COMMANDS = {
     "import": "transfer",
     "init": "upkeep",
     "list": "listing",
+    "record": "runs",
     "restore": "removal",
+    "runs": "runs",
     "search": "listing",
     "show": "show",
     "tag": "labels",

@@ -123,6 +123,12 @@ def _shown(registry: ExperimentRegistry, config_hash: str, config: ExperimentCon
         yield f"tags    {', '.join(map(visible, config.tags))}"
     for parent in metadata.parents:
         yield f"from    {short(parent)}"
+    if metadata.runs:
+        from gemexp.cli.runs import outcome_lines
+
+        yield from outcome_lines(metadata.runs, {run.outcome: registry.metrics(run.outcome) for run in metadata.runs})
+    if metadata.disputed:
+        yield click.style("! different outcomes on the same data: not reproducible", fg="red")
     if config.description:
         yield ""
         yield from (f"    {visible(line)}" for line in config.description.split("\n"))

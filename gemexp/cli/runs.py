@@ -1,0 +1,182 @@
+"""``gemexp record``, ``runs`` and ``best``: what came out of configurations."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gemexp.cli.completion import complete_revision, complete_tag
+from gemexp.cli.output import echo_json, page
+from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.digest import short
+from gemexp.errors import InvalidInput, UsageError
+from gemexp.notation import inline, visible
+
+if TYPE_CHECKING:
+    from gemexp.query.ranking import Ranked
+    from gemexp.store.records import Run
+
+_SHOWN_METRICS = 4
+
+
+@click.command()
+@click.argument("rev", shell_complete=complete_revision)
+@click.option("-m", "--metric", "metrics", metavar="NAME=NUMBER", multiple=True, help="A figure that came out.")
+@click.option("-a", "--artifact", "artifacts", metavar="FILE", multiple=True, type=click.Path(), help="A file of it.")
+@click.option("--data", metavar="TEXT", help="What it ran on, such as a data set's digest.")
+@json_option
+@pass_session
+def record_command(
+    session: Session, *, rev: str, metrics: tuple[str, ...], artifacts: tuple[str, ...], data: str | None, as_json: bool
+) -> None:
+    """Record what came out of a configuration.
+
+    Stores the outcome of REV, and that it was run now, with Python, packages and the commit of the code.
+
+    \b
+    gemexp record 3f2a9c --metric sharpe=1.2 --metric max_drawdown=0.1 --artifact model.txt
+    """
+    if not metrics and not artifacts:
+        raise UsageError("nothing to record", hint="name a --metric or an --artifact")
+    files = {os.path.basename(name): name for name in artifacts}
+    if len(files) != len(artifacts):
+        raise UsageError("two artifacts have the same file name")
+    figures = dict(_metric(text) for text in metrics)
+    registry = session.open(writing=True)
+    config_hash = registry.resolve(rev)
+    outcome_hash = registry.record(config_hash, figures, artifacts=files, data=data)
+    if as_json:
+        echo_json({"config_hash": config_hash, "outcome_hash": outcome_hash})
+    else:
+        click.echo(f"{short(config_hash)}  outcome {short(outcome_hash)}")
+
+
+@click.command()
+@click.argument("rev", required=False, shell_complete=complete_revision)
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
+@json_option
+@pass_session
+def runs_command(session: Session, *, rev: str | None, limit: int, as_json: bool) -> None:
+    """List runs, newest first.
+
+    Of REV, or of all configurations: when, which outcome, what came out. A run marked with ! is one of a
+    configuration that has had different outcomes on the same data.
+    """
+    registry = session.open()
+    found = registry.runs(rev)[:limit]
+    disputed = {run.config: registry.metadata(run.config).disputed for run in found}
+    metrics = {run.outcome: registry.metrics(run.outcome) for run in found}
+    if as_json:
+        content = [
+            {
+                **{("config_hash" if name == "config" else name): value for name, value in run._asdict().items()},
+                "metrics": metrics[run.outcome],
+                "reproducible": run.data not in disputed[run.config],
+            }
+            for run in found
+        ]
+        echo_json(content, indent=2)
+    else:
+        page(_run_line(run, metrics[run.outcome], disputed=run.data in disputed[run.config]) for run in found)
+
+
+@click.command()
+@click.option("--metric", required=True, metavar="NAME", help="What to rank by, such as sharpe.")
+@click.option("--tag", metavar="TAG", shell_complete=complete_tag, help="Only configurations that carry TAG.")
+@click.option("--min", "smallest", is_flag=True, help="The smallest is the best.")
+@click.option("--max", "largest", is_flag=True, help="The largest is the best (the default).")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many.")
+@json_option
+@pass_session
+def best_command(
+    session: Session, *, metric: str, tag: str | None, smallest: bool, largest: bool, limit: int, as_json: bool
+) -> None:
+    """Rank configurations by a metric of their outcomes.
+
+    With the deflated Sharpe ratio where an outcome is a backtest's: how likely the true ratio is above zero, given
+    how many different configurations were tried on the same panel.
+    """
+    if smallest and largest:
+        raise UsageError("--min and --max exclude each other")
+    ranked = session.open().rank(metric, tag=tag, smallest=smallest)
+    deflated = _deflated(ranked)
+    shown = list(zip(ranked, deflated, strict=True))[:limit]
+    if as_json:
+        echo_json([_ranked_value(one, metric, probability) for one, probability in shown], indent=2)
+    else:
+        page(_ranked_line(one, metric, probability) for one, probability in shown)
+
+
+def metric_text(metrics: dict[str, float | None], limit: int = _SHOWN_METRICS) -> str:
+    """Return the first metrics by name on one line."""
+    shown = [f"{visible(name)}={inline(value)}" for name, value in sorted(metrics.items())[:limit]]
+    return " ".join(shown) + (" …" if len(metrics) > limit else "")
+
+
+def _metric(text: str) -> tuple[str, float]:
+    name, equals, number = text.partition("=")
+    try:
+        if not name or not equals:
+            raise ValueError
+        return name, int(number) if number.lstrip("+-").isdecimal() and len(number) < 20 else float(number)
+    except ValueError:
+        raise InvalidInput(f"'{text}' is not of the form NAME=NUMBER", hint="such as sharpe=1.2") from None
+
+
+def _run_line(run: Run, metrics: dict[str, float | None], *, disputed: bool) -> str:
+    mark = "!" if disputed else " "
+    took = "" if run.duration is None else f"  {run.duration:.1f}s"
+    code = "" if run.code is None else f"  {str(run.code.get('commit'))[:7]}{'+' if run.code.get('dirty') else ''}"
+    verifies = "" if run.verifies is None else f"  {'same' if run.verifies == run.outcome else 'DIFFERENT'}"
+    when = visible(run.created_at[:19].replace("T", " "))
+    hashes = f"{click.style(short(run.config), fg='yellow')} {short(run.outcome)}"
+    return f"{mark} {hashes}  {when}{took}{visible(code)}{verifies}  {metric_text(metrics)}".rstrip()
+
+
+def _deflated(ranked: list[Ranked]) -> list[float | None]:
+    """Return the deflated Sharpe ratio of each backtest's outcome; None for other outcomes."""
+    from gemexp.query.ranking import values_of
+
+    moments = values_of(ranked, ("summary", "moments"))
+    if not any(moments):
+        return [None] * len(ranked)
+    from gemexp.backtest.report import deflated_from_moments
+
+    return [
+        deflated_from_moments(found, trials=one.trials) if isinstance(found, dict) else None
+        for one, found in zip(ranked, moments, strict=True)
+    ]
+
+
+def _ranked_value(one: Ranked, metric: str, deflated: float | None) -> dict[str, Any]:
+    return {
+        "config_hash": one.config_hash,
+        "outcome_hash": one.outcome_hash,
+        "metric": metric,
+        "value": one.value,
+        "data": one.outcome.data,
+        "description": one.metadata.description,
+        "reproducible": one.reproducible,
+        "deflated_sharpe": {"value": deflated, "trials": one.trials},
+    }
+
+
+def _ranked_line(one: Ranked, metric: str, deflated: float | None) -> str:
+    parts = [click.style(short(one.config_hash), fg="yellow"), f"{metric}={inline(one.value)}"]
+    if deflated is not None:
+        parts.append(f"deflated={inline(deflated)} of {one.trials} trials")
+    if not one.reproducible:
+        parts.append("! not reproducible")
+    return "  ".join([*parts, visible(one.metadata.description)]).rstrip()
+
+
+def outcome_lines(runs: tuple[Run, ...], metrics: dict[str, dict[str, float | None]]) -> Iterator[str]:
+    """Yield a line for each distinct outcome among runs, newest first."""
+    seen = set()
+    for run in reversed(runs):
+        if run.outcome not in seen:
+            seen.add(run.outcome)
+            yield f"outcome {short(run.outcome)}  {metric_text(metrics[run.outcome])}".rstrip()

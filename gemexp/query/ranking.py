@@ -1,0 +1,107 @@
+"""Which configurations did best: their outcomes, ranked by a metric, with how many were tried on the same data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from gemexp.errors import Corrupt, DamageWarning, NotFound
+from gemexp.outcome import StoredOutcome
+from gemexp.revision import tagged
+from gemexp.store import layout, objects, records, sets
+from gemexp.store.files import Folder
+from gemexp.store.records import Metadata
+
+
+class Ranked(NamedTuple):
+    """A configuration's latest outcome on some data.
+
+    Args:
+        config_hash: The configuration.
+        outcome_hash: Its outcome.
+        value: The metric.
+        trials: How many different configurations have an outcome on that data, this one counted.
+        reproducible: Whether all of its outcomes on that data are the same.
+        outcome: The outcome itself.
+        metadata: What the records say of the configuration.
+    """
+
+    config_hash: str
+    outcome_hash: str
+    value: float
+    trials: int
+    reproducible: bool
+    outcome: StoredOutcome
+    metadata: Metadata
+
+
+def rank(folder: Folder, metric: str, *, tag: str | None = None, smallest: bool = False) -> list[Ranked]:
+    """Return the outcomes that have a metric, best first.
+
+    Trials are counted over the whole store, whatever the tag: choosing after the fact does not undo a trial.
+
+    Args:
+        folder: The store.
+        metric: Its name; outcomes without it, or with None or NaN, are left out.
+        tag: Only configurations that carry it.
+        smallest: The smallest is the best, as of a loss.
+
+    Raises:
+        NotFound: No outcome has that metric.
+    """
+    latest = {(run.config, run.data): (run.outcome, metadata) for run, metadata in _runs(folder)}
+    trials: dict[str | None, int] = {}
+    for _, data in latest:
+        trials[data] = trials.get(data, 0) + 1
+    wanted = None if tag is None else tagged(folder, tag)
+    found = []
+    known: set[str] = set()
+    for (config_hash, data), (outcome_hash, metadata) in latest.items():
+        if wanted is not None and config_hash not in wanted:
+            continue
+        outcome = _read(folder, outcome_hash)
+        if outcome is None:
+            continue
+        known |= outcome.metrics.keys()
+        value = outcome.metrics.get(metric)
+        if value is not None and value == value:
+            reproducible = data not in metadata.disputed
+            found.append(Ranked(config_hash, outcome_hash, value, trials[data], reproducible, outcome, metadata))
+    if not found:
+        from difflib import get_close_matches
+
+        close = get_close_matches(metric, known, n=3) or sorted(known)[:10]
+        hint = f"there is {', '.join(close)}" if close else "gemexp record and gemexp backtest store outcomes"
+        raise NotFound(f"no outcome has the metric '{metric}'", subject=metric, hint=hint)
+    return sorted(found, key=lambda one: (one.value if smallest else -one.value, one.config_hash))
+
+
+def _runs(folder: Folder) -> Iterator[tuple[records.Run, Metadata]]:
+    deleted = sets.members(folder, layout.DELETED)
+    for config_hash, metadata in records.all_metadata(folder):
+        if config_hash not in deleted:
+            for run in metadata.runs:
+                yield run, metadata
+
+
+def _read(folder: Folder, outcome_hash: str) -> StoredOutcome | None:
+    try:
+        return StoredOutcome.from_bytes(objects.get(folder, outcome_hash))
+    except NotFound:
+        return None
+    except Corrupt as error:
+        path = error.path or layout.object_path(outcome_hash)
+        warnings.warn(f"'{path}' {error.message}; it was passed over", DamageWarning, stacklevel=3)
+        return None
+
+
+def values_of(ranked: list[Ranked], path: tuple[str, ...]) -> list[Any]:
+    """Return what ``path`` leads to in the details of each outcome; None where it leads nowhere."""
+    values = []
+    for one in ranked:
+        value: Any = one.outcome.details
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        values.append(value)
+    return values
