@@ -203,6 +203,8 @@ def _names(assets: Iterable[str]) -> list[str]:
     for name in names:
         if not isinstance(name, str) or not name.strip():
             raise InvalidInput(f"an asset is named {name!r}, which is no text or blank")
+        if any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise InvalidInput(f"an asset is named {inline(name)}, which holds a lone surrogate")
     if len(set(names)) != len(names):
         raise InvalidInput("the assets of a panel must have different names")
     return names

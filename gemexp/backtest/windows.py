@@ -73,18 +73,19 @@ def schedule(calendar: Ints, parameters: Parameters) -> Schedule:
     if end > closes:
         warnings.append(f"'end' is {parameters.end}, after the panel's last date, {_iso(closes)}")
     spans = list(intervals(start, end, parameters.walk_days))
-    kept = [span for span in spans if span[1] <= closes]
-    if not kept:
-        raise InvalidInput(
-            f"there is no window: the first test day is {_iso(spans[0][1])}, and the panel ends on {_iso(closes)}",
-            hint="the first walk is never traded; start earlier, or walk in shorter steps",
-        )
-    if len(kept) < len(spans):
-        dropped = len(spans) - len(kept)
-        warnings.append(f"{dropped} window{'s' * (dropped > 1)} from {_iso(spans[len(kept)][1])} on had no rows")
-    train, test, until = (np.array(column, dtype=np.int64) for column in zip(*kept, strict=True))
+    train, test, until = (np.array(column, dtype=np.int64) for column in zip(*spans, strict=True))
     first = np.searchsorted(calendar, test).astype(np.int64)
     last = np.searchsorted(calendar, until).astype(np.int64) - 1
+    count = int(np.max(np.nonzero(last >= first)[0], initial=-1)) + 1
+    if not count:
+        raise InvalidInput(
+            f"there is no window: the panel has no row from {_iso(int(test[0]))} to {parameters.end}",
+            hint="the first walk is never traded; start earlier, or end later",
+        )
+    if count < len(spans):
+        dropped = len(spans) - count
+        warnings.append(f"{dropped} window{'s' * (dropped > 1)} from {_iso(int(test[count]))} on had no rows")
+    train, test, until, first, last = (column[:count] for column in (train, test, until, first, last))
     empty = np.nonzero(last < first)[0]
     if len(empty):
         window = int(empty[0])
