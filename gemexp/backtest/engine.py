@@ -103,9 +103,7 @@ class Evaluation:
     sharpe_per_day: float | None
 
 
-def evaluate(
-    config: ExperimentConfig, workspace: Workspace, parameters: Parameters, *, ic: bool = True
-) -> Evaluation:
+def evaluate(config: ExperimentConfig, workspace: Workspace, parameters: Parameters, *, ic: bool = True) -> Evaluation:
     """Return the main figures of ``config``: those of `run_backtest`, without baselines, intervals and windows.
 
     Raises:

@@ -102,4 +102,3 @@ def _text(value: Any) -> str:
         # Data frames know no dates, only timestamps: midnight without a zone is a date.
         return value.date().isoformat()
     return str(value)
-

@@ -56,9 +56,7 @@ def default_config(panel: Panel) -> ExperimentConfig:
     if all(name in panel.columns for name in WEIGHTS):
         return ExperimentConfig(WEIGHTS, WEIGHTS, description="GemScore")
     weight = 1 / len(PRICE_BASELINE)
-    return ExperimentConfig(
-        PRICE_BASELINE, dict.fromkeys(PRICE_BASELINE, weight), description="price-only baseline"
-    )
+    return ExperimentConfig(PRICE_BASELINE, dict.fromkeys(PRICE_BASELINE, weight), description="price-only baseline")
 
 
 def terms_of(config: ExperimentConfig, panel: Panel) -> tuple[Term, ...]:

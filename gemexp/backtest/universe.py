@@ -101,9 +101,7 @@ class Universe:
 
     def random(self, k: int, seed: int) -> Floats:
         """Return the mean forward returns of 1,000 random portfolios, ascending."""
-        return self._random.get(
-            (k, seed), lambda: np.sort(random_means(self._forward, self.eligible, k, seed))
-        )
+        return self._random.get((k, seed), lambda: np.sort(random_means(self._forward, self.eligible, k, seed)))
 
     def baseline(self, name: str, k: int, cost: float) -> Track | str:
         """Return what a baseline did, or why there is none.
