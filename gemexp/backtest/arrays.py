@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +30,20 @@ def mean(values: Iterable[float]) -> float | None:
     return total(listed) / len(listed) if listed else None
 
 
-def deviation(values: Iterable[float]) -> float | None:
+def deviation(values: Sequence[float] | Floats) -> float | None:
     """Return the standard deviation with ddof 1, in two passes; None for fewer than two values.
 
     Equal values deviate by exactly 0, although their mean may be a rounding away from them.
     """
-    listed = list(values)
-    if len(listed) < 2:
+    listed = np.asarray(values, dtype=np.float64)
+    n = len(listed)
+    if n < 2:
         return None
-    if min(listed) == max(listed):
+    if listed.min() == listed.max():
         return 0.0
-    centre = total(listed) / len(listed)
-    squares = ((value - centre) * (value - centre) for value in listed)
-    spread = total(squares)
-    return math.sqrt(spread / (len(listed) - 1)) if spread == spread else math.nan
+    steps = listed - total(listed.tolist()) / n
+    steps *= steps
+    return math.sqrt(total(steps.tolist()) / (n - 1))
 
 
 def quantile(ordered: Floats, share: float) -> float:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from gemexp.backtest.arrays import Bools, Floats, Ints, quantile
+from gemexp.backtest.arrays import Bools, Floats, Ints, frozen, quantile
 from gemexp.backtest.metrics import Basis
 from gemexp.digest import hash_bytes
 
@@ -37,7 +38,9 @@ class Stream:
     def uniform(self, *shape: int) -> Floats:
         """Return numbers in [0, 1), (raw >> 11) * 2^-53, in row-major order."""
         raw = self._bits.random_raw(math.prod(shape))
-        return ((raw >> np.uint64(11)) * 2.0**-53).reshape(shape)
+        numbers: Floats = (raw >> np.uint64(11)).astype(np.float64).reshape(shape)
+        numbers *= 2.0**-53
+        return numbers
 
     def indices(self, n: int, *shape: int) -> Ints:
         """Return whole numbers in [0, n), floor(u * n)."""
@@ -150,13 +153,17 @@ def sign_flips(values: Sequence[float], seed: int) -> float | None:
     """
     if not values:
         return None
-    stream = Stream(seed, "sign_flips")
     sums = np.zeros(SIGN_FLIPS)
     observed = 0.0
-    for value in values:
-        sums += np.where(stream.uniform(SIGN_FLIPS) < 0.5, value, -value)
+    for value, signs in zip(values, _signs(seed, len(values)), strict=True):
+        sums += value * signs
         observed += value
     return exceedance(np.abs(sums), abs(observed))
+
+
+@lru_cache(maxsize=2)  # a sweep needs the same signs again for every configuration
+def _signs(seed: int, n: int) -> Floats:
+    return frozen(np.where(Stream(seed, "sign_flips").uniform(n, SIGN_FLIPS) < 0.5, 1.0, -1.0))
 
 
 def exceedance(draws: Floats, observed: float) -> float:

@@ -55,13 +55,12 @@ class Workspace:
         Raises:
             InvalidInput: As `windows.schedule`.
         """
-        key = (parameters.start, parameters.end, parameters.walk, parameters.lag, parameters.delisting_return)
-        return self._markets.get(
-            key,
-            lambda: Market(
-                self.panel, self._prices, schedule(self.panel.days, parameters), parameters.delisting_return
-            ),
-        )
+
+        def make() -> Market:
+            plan = schedule(self.panel.days, parameters)
+            return Market(self.panel, self._prices, plan, parameters.delisting_return)
+
+        return self._markets.get(_market_key(parameters), make)
 
     def choose(self, config: ExperimentConfig, parameters: Parameters) -> tuple[Universe, Picks]:
         """Validate everything, then choose the assets of each window.
@@ -71,9 +70,12 @@ class Workspace:
         """
         terms = terms_of(config, self.panel)
         market = self.market(parameters)
-        eligible = eligible_assets(terms, market)
-        # By identity: a market is as good a key as the parameters that made it, and far quicker to compare.
-        universe = self._universes.get((id(market), eligible.tobytes()), lambda: Universe(market, eligible))
+
+        def make() -> Universe:
+            return Universe(market, eligible_assets(terms, market))
+
+        features = tuple(term.feature for term in terms)
+        universe = self._universes.get((_market_key(parameters), features), make)
         return universe, pick(terms, universe, parameters.k, allow_fewer=parameters.allow_fewer)
 
     def hold(self, universe: Universe, picks: Picks, parameters: Parameters) -> Track:
@@ -190,6 +192,10 @@ def run_backtest(
         ),
         warnings=plan.warnings,
     )
+
+
+def _market_key(parameters: Parameters) -> tuple[object, ...]:
+    return (parameters.start, parameters.end, parameters.walk, parameters.lag, parameters.delisting_return)
 
 
 def _data(panel: Panel) -> dict[str, Any]:

@@ -47,10 +47,10 @@ def measure(returns: Floats, basis: Basis) -> dict[str, float | None]:
     final, drawdown = _path(returns)
     listed = returns.tolist()
     yearly = math.sqrt(basis.periods)
-    spread = deviation(listed)
-    excess = listed if basis.risk_free == 0.0 else [value - basis.risk_free for value in listed]
-    average = total(excess) / len(excess)
-    losses = np.minimum(returns - basis.risk_free, 0.0)
+    spread = deviation(returns)
+    excess = returns - basis.risk_free
+    average = total(listed if basis.risk_free == 0.0 else excess.tolist()) / len(listed)
+    losses = np.minimum(excess, 0.0)
     downside = math.sqrt(total((losses * losses).tolist()) / len(listed))
     cagr = annual_growth(final, len(listed), basis)
     return {
@@ -72,12 +72,6 @@ def annual_growth(final: float, days: int, basis: Basis) -> float | None:
         return None
 
 
-def sharpe(returns: Floats, basis: Basis) -> float | None:
-    """Return mean(e) / std(e, ddof 1) * sqrt(A), where e is the return beyond the risk-free one."""
-    excess = [value - basis.risk_free for value in returns.tolist()]
-    return _ratio(total(excess) / len(excess), deviation(excess), math.sqrt(basis.periods))
-
-
 def equity(returns: Floats) -> Floats:
     """Return the value, at each day's end, of 1 invested before the first day, shape (n,)."""
     grown: Floats = np.multiply.accumulate(1.0 + returns)
@@ -93,8 +87,8 @@ def moments(returns: Floats, basis: Basis) -> dict[str, float | int | None]:
     """
     listed = returns.tolist()
     n = len(listed)
-    excess = [value - basis.risk_free for value in listed]
-    per_day = _ratio(total(excess) / n, deviation(excess), 1.0)
+    excess = returns - basis.risk_free
+    per_day = _ratio(total(excess.tolist()) / n, deviation(excess), 1.0)
     steps = returns - total(listed) / n
     squares = steps * steps
     variance = total(squares.tolist()) / n

@@ -86,13 +86,17 @@ class Outcome:
 
 def canonical(value: Any) -> Any:
     """Round every float of plain data to 10 significant digits; NaN and infinities become None."""
-    if isinstance(value, float):
+    kind = type(value)
+    if kind is float:
         return float(f"{value:.10g}") + 0.0 if math.isfinite(value) else None
-    if isinstance(value, dict):
+    if kind is str or kind is int or value is None:
+        return value
+    if kind is dict:
         return {key: canonical(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if kind is list or kind is tuple:
         return [canonical(item) for item in value]
-    return value
+    # What is left are booleans, and numpy's floats, which must not slip through unrounded.
+    return canonical(float(value)) if isinstance(value, float) else value
 
 
 def canonical_json(value: Any) -> str:

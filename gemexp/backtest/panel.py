@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from gemexp.backtest.arrays import Bools, Floats, Ints, frozen
 from gemexp.errors import InvalidInput
 from gemexp.notation import inline
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 KNOWN_COLUMNS = ("asset", "close", "date", "dollar_volume", "market_cap", "volume")
 _NEEDS_QUOTES = frozenset('",\r\n')
@@ -93,13 +95,13 @@ class Panel:
             for name, table in {**given, **(columns or {})}.items()
             if table is not None
         }
-        seen = ~np.isnan(tables["close"])
+        seen: Bools = ~np.isnan(tables["close"])
         for name, table in tables.items():
             _check_table(name, table, seen, days, names)
         rows = np.argsort(days, kind="stable")
-        rows = rows[seen.any(axis=1)[rows]]
+        rows = rows[np.logical_or.reduce(seen, axis=1)[rows]]
         order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-        order = order[seen.any(axis=0)[order]]
+        order = order[np.logical_or.reduce(seen, axis=0)[order]]
         if not len(rows):
             raise InvalidInput("a panel needs at least one close")
         kept = {

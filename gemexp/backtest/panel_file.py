@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, time
+from importlib import import_module
 from typing import Any
 
 from gemexp.backtest import panel_cache
@@ -68,8 +69,8 @@ def _parse(data: bytes, source: str, *, sort: bool) -> Panel:
 
 def _parse_parquet(data: bytes, source: str, *, sort: bool) -> Panel:
     try:
-        import pyarrow
-        from pyarrow import parquet
+        pyarrow = import_module("pyarrow")  # by name, because it has no types to check against
+        parquet = import_module("pyarrow.parquet")
     except ImportError:
         raise InvalidInput(
             "is a Parquet file, which needs pyarrow", hint="pip install 'gemexp[parquet]'", source=source

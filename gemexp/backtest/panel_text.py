@@ -229,15 +229,16 @@ class PanelReader:
                     raise self._error(wrong, line=line, hint=hint)
 
     def _wrong(self, name: str, text: str) -> tuple[str, str | None]:
-        if name == "date":
-            hint = "write dates as YYYY-MM-DD, without a time"
-            return ("" if _holds(self._day, text) else f"'date' is {_shown(text)}, not a date"), hint
-        if name == "asset":
-            return ("" if _holds(self._code, text) else "'asset' is blank"), None
-        if name not in KNOWN_COLUMNS or _holds(lambda cell: self._known(name, [cell]), text):
-            return "", None
-        hint = "a missing observation is a missing row" if not text.strip() else None
-        return f"'{name}' is {_shown(text) if text.strip() else 'blank'}, not {demand(name)}", hint
+        """Say what is wrong with a cell, and what to do about it; nothing if nothing is."""
+        if name == "date" and not _holds(self._day, text):
+            return f"'date' is {_shown(text)}, not a date", "write dates as YYYY-MM-DD, without a time"
+        if name == "asset" and not _holds(self._code, text):
+            return "'asset' is blank", None
+        if name in self._columns and name in KNOWN_COLUMNS and not _holds(lambda cell: self._known(name, [cell]), text):
+            what = _shown(text) if text.strip() else "blank"
+            hint = None if text.strip() else "a missing observation is a missing row"
+            return f"'{name}' is {what}, not {demand(name)}", hint
+        return "", None
 
     def _error(self, message: str, *, line: int | None = None, hint: str | None = None) -> InvalidText:
         if self._numbered and line is not None:

@@ -190,7 +190,7 @@ def _number(name: str, value: Any, *, least: float | None = None, above: float |
 
 def _horizons(horizons: Any) -> tuple[int, ...]:
     if isinstance(horizons, (str, bytes)) or not isinstance(horizons, Iterable):
-        raise UsageError(f"'horizons' is '{horizons}', not a list of days")
+        raise UsageError(f"'horizons' is {horizons!r}, not a list of days")
     days = sorted({_integer("horizons", item, least=1) for item in horizons})
     if days and days[-1] > _MAX_HORIZON:
         raise UsageError(f"'horizons' has {days[-1]} days, more than {_MAX_HORIZON}")

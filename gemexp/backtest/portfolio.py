@@ -22,7 +22,7 @@ class Growth:
     """What each asset's shares became worth since their window's start.
 
     Attributes:
-        daily: Shape (D, N + 1), by day that is earned: the value on that day of 1 invested at the window's entry.
+        daily: Shape (N + 1, D): by day that is earned, the value on that day of 1 invested at the window's entry.
         window: The window of each day, shape (D,).
         opening: The first day of each window, shape (W,); an index into ``daily``.
         closing: The last day of each window, shape (W,).
@@ -70,8 +70,8 @@ def growth(panel: Panel, plan: Schedule, delisting_return: float) -> Growth:
     lengths = plan.last - plan.first + 1
     window = np.repeat(np.arange(len(plan)), lengths)
     assets = len(panel.assets)
-    daily = np.ones((len(rows), assets + 1))
-    daily[:, :assets] = growth_until(panel, plan.entry[window], rows, delisting_return)
+    daily = np.ones((assets + 1, len(rows)))
+    daily[:assets] = growth_until(panel, plan.entry[window], rows, delisting_return).T
     gone = np.zeros((len(plan), assets + 1), dtype=bool)
     gone[:, :assets] = panel.last_rows < plan.last[:, None]
     opening = plan.first - plan.first[0]
@@ -89,10 +89,14 @@ def track(grown: Growth, chosen: Ints, weights: Floats, cost: float) -> Track:
     """
     days = np.arange(len(grown.window))
     value = np.zeros(len(days))
+    daily = grown.daily.ravel()
     # One asset at a time, in the order given: a sum whose order does not depend on how numpy reduces an axis.
     for place in range(chosen.shape[1]):
-        held = chosen[:, place][grown.window]
-        value += weights[:, place][grown.window] * grown.daily[days, held]
+        at = (chosen[:, place] * len(days)).take(grown.window)
+        at += days
+        part = daily.take(at)
+        part *= weights[:, place].take(grown.window)
+        value += part
     turnover = _turnover(grown, chosen, weights)
     before = np.empty(len(days))
     before[1:] = value[:-1]
@@ -114,14 +118,14 @@ def _turnover(grown: Growth, chosen: Ints, weights: Floats) -> Floats:
     asset are cash too, so its drifted weight is 0.
     """
     windows, places = chosen.shape
-    closing = weights * grown.daily[grown.closing[:, None], chosen]
+    closing = weights * grown.daily[chosen, grown.closing[:, None]]
     worth = np.zeros(windows)
     for place in range(places):
         worth += closing[:, place]
     window = np.arange(windows)[:, None]
     closing[grown.gone[window, chosen]] = 0.0
     drifted = np.divide(closing, worth[:, None], out=np.zeros(closing.shape), where=worth[:, None] != 0.0)
-    change = np.zeros((grown.daily.shape[1], windows))
+    change = np.zeros((len(grown.daily), windows))
     change[chosen, window] = weights
     change[chosen[:-1], window[1:]] -= drifted[:-1]
     turnover: Floats = np.add.reduce(np.abs(change), axis=0)

@@ -34,7 +34,7 @@ def levels(scores: Floats) -> Ints:
     nearest = np.rint(scaled)
     scaled -= nearest
     np.abs(scaled, out=scaled)
-    doubtful = np.nonzero(scaled > 0.5 - 2.0**-50 * _SCALE * largest)
+    doubtful = np.nonzero(scaled > 0.5 - 2.0**-52 * _SCALE * largest)
     if len(doubtful[0]):
         nearest[doubtful] = [round(round(score, DIGITS) * _SCALE) for score in scores[doubtful].tolist()]
     return nearest.astype(np.int64)

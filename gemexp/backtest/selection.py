@@ -24,7 +24,8 @@ from gemexp.errors import InvalidInput, InvalidValue
 from gemexp.notation import inline
 from gemexp.scoring import WEIGHTS
 
-PRICE_BASELINE = ("low_vol_63", "mom_12_1", "near_high_252", "trend_200")
+PRICE_BASELINE = ("low_vol_63", "mom_12_1")
+"""Momentum without the last month, and low volatility: the two price factors with the longest record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def pick(terms: Sequence[Term], universe: Universe, k: int, *, allow_fewer: bool
 def scores(terms: Sequence[Term], universe: Universe) -> Floats:
     """Return the sum of weight * transformed feature in order of name, from 0.0, shape (W, N); 0 if not eligible."""
     result = np.zeros(universe.eligible.shape)
-    product = np.empty(result.shape)
+    product = np.empty_like(result)
     for term in terms:
         np.multiply(universe.transformed(term.feature, term.transformation), term.weight, out=product)
         result += product

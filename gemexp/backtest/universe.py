@@ -78,7 +78,8 @@ class Universe:
     @cached_property
     def base_rate(self) -> list[float]:
         """The share of the eligible whose forward return is above 0, by window."""
-        return (self.positive.sum(axis=1) / self.count).tolist()
+        shares: list[float] = (self.positive.sum(axis=1) / self.count).tolist()
+        return shares
 
     @cached_property
     def mean_forward(self) -> list[float]:
