@@ -43,7 +43,8 @@ def save(panel: Panel, path: str) -> None:
 def load(path: str) -> Panel | None:
     """Return the panel that `save` wrote to ``path``; None if there is none, or none that can be read."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because numpy leaves a file that it cannot read to the garbage collector.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             about = json.loads(archive["about"].tobytes())
             if about["format"] != _FORMAT:
                 return None

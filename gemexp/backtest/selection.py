@@ -55,7 +55,7 @@ class Picks:
 def default_config(panel: Panel) -> ExperimentConfig:
     """Return the GemScore where the panel has its eight columns, else a baseline of price features alone."""
     if all(name in panel.columns for name in WEIGHTS):
-        return ExperimentConfig(WEIGHTS, WEIGHTS, description="GemScore")
+        return ExperimentConfig(list(WEIGHTS), WEIGHTS, description="GemScore")
     weight = 1 / len(PRICE_BASELINE)
     return ExperimentConfig(PRICE_BASELINE, dict.fromkeys(PRICE_BASELINE, weight), description="price-only baseline")
 

@@ -6,11 +6,14 @@ import os
 import random
 
 import numpy as np
-from gemexp.backtest.panel import Panel
+
+from gemexp import backtest
+from gemexp.backtest import Panel
 
 DATA = os.path.join(os.path.dirname(__file__), "data")
 BAD = os.path.join(DATA, "bad")
 DELISTED = os.path.join(DATA, "sp500_20_delist.csv.gz")
+SAMPLE = os.path.join(os.path.dirname(backtest.__file__), "data", "sp500_20.csv.gz")
 VOLUME = os.path.join(DATA, "tech6_volume.csv.gz")
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from naive import Naive, backtest
-from panels import DELISTED, VOLUME, panel_of, random_rows, rows_of
+from panels import DELISTED, SAMPLE, VOLUME, panel_of, random_rows, rows_of
 
-from gemexp.backtest import Parameters, read_panel, run_backtest, sample_panel
+from gemexp.backtest import Parameters, read_panel, run_backtest
 from gemexp.backtest.features import BUILT_IN
 from gemexp.config import ExperimentConfig
 from gemexp.errors import InvalidInput
@@ -88,26 +88,14 @@ def test_random_panels_and_configurations_agree(data):
 
 @pytest.mark.parametrize("transformation", TRANSFORMATIONS)
 def test_sample_panel_agrees(transformation):
-    from panels import DATA  # noqa: F401
-
     names = ["mom_12_1", "low_vol_63", "reversal_21", "trend_200", "near_high_252", "mom_63"]
     config = ExperimentConfig(
         names,
         dict(zip(names, (0.3, 0.2, -0.1, 0.2, 0.1, 0.3), strict=True)),
         feature_transformations=dict.fromkeys(names, transformation),
     )
-    panel = sample_panel()
-    rows = {key: cell for key, cell in sample_rows().items() if key[0].year in (2010, 2011)}
+    rows = {key: cell for key, cell in rows_of(SAMPLE).items() if key[0].year in (2010, 2011)}
     compare(rows, panel_of(rows), config, Parameters(start="2011-01-31", end="2011-11-30", k=5, n_bootstrap=0))
-    assert panel.assets == tuple(sorted({asset for _, asset in rows}))
-
-
-def sample_rows():
-    import os
-
-    from gemexp import backtest
-
-    return rows_of(os.path.join(os.path.dirname(backtest.__file__), "data", "sp500_20.csv.gz"))
 
 
 @pytest.mark.parametrize("delisting_return", [0.0, -0.4])
