@@ -49,8 +49,8 @@ def random_rows(seed, *, days=320, assets=6, gaps=0.01, columns=("volume", "mark
     source = random.Random(seed)  # noqa: S311 - nothing secret
     names = source.sample(["AAA", "BB", "b", "Ä", "Zeta", "C,1", "D", "E-2", "ff", "G"], assets)
     day, rows = dt.date(2020, 1, 1), {}
-    first = {name: 0 for name in names} | {names[0]: source.randrange(1, 60)}
-    last = {name: days for name in names} | ({names[-1]: source.randrange(days // 2, days)} if delist else {})
+    first = dict.fromkeys(names, 0) | {names[0]: source.randrange(1, 60)}
+    last = dict.fromkeys(names, days) | ({names[-1]: source.randrange(days // 2, days)} if delist else {})
     absent = dict.fromkeys(names, 0)
     price = {name: source.choice([1.0, 10.0, 250.0]) for name in names}
     for number in range(days):

@@ -76,7 +76,10 @@ def test_parameters_survive_a_map_and_have_one_form():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"start": "2022-12-29", "end": "2024-01-01"}, "'start' is 2022-12-29, after the panel's last date, 2022-12-28"),
+        (
+            {"start": "2022-12-29", "end": "2024-01-01"},
+            "'start' is 2022-12-29, after the panel's last date, 2022-12-28",
+        ),
         ({"start": "2001-01-01", "end": "2009-12-31"}, "'end' is 2009-12-31, before the panel's first date"),
         ({"start": "2022-12-20", "end": "2024-01-01"}, "there is no window"),
         ({"start": "2009-06-01"}, "the window from 2009-07-01 to 2009-07-30 has no rows"),
@@ -150,7 +153,11 @@ def test_a_panel_shorter_than_the_history_says_so():
         (ExperimentConfig(["x"], {"x": 1.0}), "there is no feature 'x'", "built in are liquidity_21"),
         (ExperimentConfig(["mom_63", "x"], {"mom_63": 1.0}), "there is no feature 'x'", "built in are"),
         (ExperimentConfig(["size"], {"size": 1.0}), "'size' needs the column 'market_cap'", None),
-        (ExperimentConfig(["liquidity_21"], {"liquidity_21": 1.0}), "needs the column 'dollar_volume' or 'volume'", None),
+        (
+            ExperimentConfig(["liquidity_21"], {"liquidity_21": 1.0}),
+            "needs the column 'dollar_volume' or 'volume'",
+            None,
+        ),
         (ExperimentConfig(["mom_63"], {"mom_63": 0.0}), "all feature weights are zero", None),
         (ExperimentConfig(["mom_63"], {}), "all feature weights are zero", None),
         (ExperimentConfig([], {}), "all feature weights are zero", None),
@@ -169,7 +176,7 @@ def test_a_panel_shorter_than_the_history_says_so():
         ),
         (
             ExperimentConfig(["mom_63"], {"mom_63": 1.0}, feature_transformations={"mom_63": "ranks"}),
-            "is \"ranks\", no transformation",
+            'is "ranks", no transformation',
             "did you mean 'rank'?",
         ),
         (
@@ -196,7 +203,9 @@ def test_an_unknown_feature_lists_the_columns_of_the_panel():
 
 
 def test_a_column_with_the_name_of_a_built_in_feature_is_refused_when_used():
-    panel = Panel.from_arrays(SAMPLE.days.astype("datetime64[D]") - 719_163, SAMPLE.assets, SAMPLE.close, columns={"size": SAMPLE.close})
+    panel = Panel.from_arrays(
+        SAMPLE.days.astype("datetime64[D]") - 719_163, SAMPLE.assets, SAMPLE.close, columns={"size": SAMPLE.close}
+    )
     with pytest.raises(InvalidInput, match="built in, and a column"):
         run(ExperimentConfig(["size"], {"size": 1.0}), panel)
     run(ExperimentConfig(["mom_63"], {"mom_63": 1.0}), panel)
@@ -216,9 +225,12 @@ def test_a_workspace_serves_one_panel():
 
 def test_default_configuration_is_the_gemscore_only_where_its_columns_are():
     assert default_config(SAMPLE).feature_names == ["low_vol_63", "mom_12_1"]
-    columns = {name: SAMPLE.close * 0 + 0.5 for name in WEIGHTS}
+    columns = dict.fromkeys(WEIGHTS, SAMPLE.close * 0 + 0.5)
     dates = SAMPLE.days.astype("datetime64[D]") - 719_163
-    assert default_config(Panel.from_arrays(dates, SAMPLE.assets, SAMPLE.close, columns=columns)).feature_weights == WEIGHTS
+    assert (
+        default_config(Panel.from_arrays(dates, SAMPLE.assets, SAMPLE.close, columns=columns)).feature_weights
+        == WEIGHTS
+    )
     columns.popitem()
     panel = Panel.from_arrays(dates, SAMPLE.assets, SAMPLE.close, columns=columns)
     assert "SentimentScore" not in default_config(panel).feature_names

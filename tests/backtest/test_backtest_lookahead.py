@@ -11,7 +11,7 @@ from panels import DELISTED, VOLUME, panel_of, random_rows
 
 from gemexp.backtest import Panel, Parameters, Workspace, read_panel, run_backtest, sample_panel
 from gemexp.backtest.features import BUILT_IN
-from gemexp.backtest.ranking import average_ranks, best, centred_ranks, centred_ranks_of_keys, keys, levels, asset_of
+from gemexp.backtest.ranking import asset_of, average_ranks, best, centred_ranks, centred_ranks_of_keys, keys, levels
 from gemexp.config import ExperimentConfig
 from gemexp.scoring import score
 
@@ -91,7 +91,7 @@ def test_a_feature_equal_to_the_forward_return_is_perfect(transformation):
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_order_of_dates_assets_columns_and_features_changes_nothing(seed):
-    source = random.Random(seed)
+    source = random.Random(seed)  # noqa: S311 - nothing secret
     panel = panel_of(random_rows(5, days=120))
     assets, rows = list(range(len(panel.assets))), list(range(len(panel.days)))
     source.shuffle(assets)
@@ -100,8 +100,16 @@ def test_order_of_dates_assets_columns_and_features_changes_nothing(seed):
     columns = {"Other": panel.close, "Mood": panel.columns["Mood"]}
     names = ["mom_63", "Mood", "Other", "size"]
     weights = {"mom_63": 0.5, "Mood": 0.1, "Other": -0.3, "size": 0.2}
-    parameters = Parameters(start=dt.date.fromordinal(int(panel.days[66])), end=dt.date.fromordinal(int(panel.days[-1])), walk="9d", k=2, allow_fewer=True)
-    straight = Panel.from_arrays(dates_of(panel), panel.assets, panel.close, market_cap=panel.market_cap, columns=columns)
+    parameters = Parameters(
+        start=dt.date.fromordinal(int(panel.days[66])),
+        end=dt.date.fromordinal(int(panel.days[-1])),
+        walk="9d",
+        k=2,
+        allow_fewer=True,
+    )
+    straight = Panel.from_arrays(
+        dates_of(panel), panel.assets, panel.close, market_cap=panel.market_cap, columns=columns
+    )
     shuffled = Panel.from_arrays(
         dates_of(panel)[rows],
         [panel.assets[a] for a in assets],
@@ -116,9 +124,11 @@ def test_order_of_dates_assets_columns_and_features_changes_nothing(seed):
 
 
 def test_a_stock_split_changes_no_figure():
-    factors = 2.0 ** np.array([random.Random(a).randrange(-6, 7) for a in SAMPLE.assets])
+    factors = 2.0 ** np.random.default_rng(9).integers(-6, 7, len(SAMPLE.assets))
     outcome = run_backtest(ALL, SAMPLE, parameters=PARAMETERS)
-    assert figures(run_backtest(ALL, with_close(SAMPLE, SAMPLE.close * factors), parameters=PARAMETERS)) == figures(outcome)
+    assert figures(run_backtest(ALL, with_close(SAMPLE, SAMPLE.close * factors), parameters=PARAMETERS)) == figures(
+        outcome
+    )
 
 
 def test_a_feature_of_no_weight_changes_no_figure():
@@ -140,7 +150,9 @@ def test_double_weights_change_no_pick():
 
 def test_no_cost_is_dearer_than_some():
     free, dear = (
-        run_backtest(ALL, SAMPLE, parameters=Parameters(start="2015-01-01", end="2016-12-31", k=4, bps=bps, n_bootstrap=0))
+        run_backtest(
+            ALL, SAMPLE, parameters=Parameters(start="2015-01-01", end="2016-12-31", k=4, bps=bps, n_bootstrap=0)
+        )
         for bps in (0.0, 25.0)
     )
     for cheap, costly in zip(free.windows, dear.windows, strict=True):
@@ -160,13 +172,20 @@ def test_full_replacement_is_a_turnover_of_two():
     config = ExperimentConfig(["Flag"], {"Flag": 1.0})
     parameters = Parameters(start=dates[0], end=dates[-1], walk="10d", k=2, bps=100, n_bootstrap=0)
     outcome = run_backtest(config, panel, parameters=parameters)
-    assert [(w["picks"], w["turnover"]) for w in outcome.windows] == [(["A", "B"], 1.0), (["C", "D"], 2.0), (["C", "D"], 0.0)]
+    assert [(w["picks"], w["turnover"]) for w in outcome.windows] == [
+        (["A", "B"], 1.0),
+        (["C", "D"], 2.0),
+        (["C", "D"], 0.0),
+    ]
     assert outcome.summary["strategy"]["total_return"] == pytest.approx(0.99 * 0.98 - 1)
 
 
 def test_windows_are_those_of_the_seed():
     outcome = run_backtest(ALL, SAMPLE, parameters=Parameters(start="2015-01-01", end="2015-03-12", k=4, n_bootstrap=0))
-    assert [(w["train_start"], w["test_start"], w["test_end"], w["decision_date"], w["first_date"], w["last_date"]) for w in outcome.windows] == [
+    assert [
+        (w["train_start"], w["test_start"], w["test_end"], w["decision_date"], w["first_date"], w["last_date"])
+        for w in outcome.windows
+    ] == [
         ("2015-01-01", "2015-01-31", "2015-03-01", "2015-01-30", "2015-02-02", "2015-02-27"),
         ("2015-01-31", "2015-03-02", "2015-03-12", "2015-02-27", "2015-03-02", "2015-03-12"),
     ]

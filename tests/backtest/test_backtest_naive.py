@@ -103,9 +103,7 @@ def test_gaps_and_a_delisting_while_held_agree(delisting_return):
     rows = rows_of(DELISTED)
     panel = read_panel(DELISTED)
     config = ExperimentConfig(["low_vol_63", "mom_63"], {"low_vol_63": -1.0, "mom_63": 0.25})
-    parameters = Parameters(
-        start="2019-04-02", end="2020-06-30", k=6, delisting_return=delisting_return, n_bootstrap=0
-    )
+    parameters = Parameters(start="2019-04-02", end="2020-06-30", k=6, delisting_return=delisting_return, n_bootstrap=0)
     outcome = compare(rows, panel, config, parameters)
     held = [window for window in outcome.windows if "RRC" in window["picks"]]
     assert held[-1]["delistings_held"] == 1

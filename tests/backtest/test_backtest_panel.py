@@ -69,7 +69,7 @@ def test_every_malformed_panel_is_tested():
         (OK + b"2020-01-02T00:00,B,1\n", 5, "not a date"),
         (OK + b"2020-01-02,B,1_000\n", 5, "'close' is \"1_000\""),
         (OK + b"2020-01-02,B, 1\n", 5, "'close' is \" 1\""),
-        (OK + "2020-01-02,B,١\n".encode(), 5, "'close' is"),
+        (OK + "2020-01-02,B,\u0661\n".encode(), 5, "'close' is"),
         (OK + b"2020-01-02,B,1e999\n", 5, "'close' is \"1e999\""),
         (OK + b'2020-01-02,"B\n", x\n', 6, "'close' is \" x\""),
         (OK + b'2020-01-02,"B" x,1\n', 5, "is not CSV"),
@@ -89,7 +89,10 @@ def test_other_malformed_rows_name_their_line(data, line, words):
 
 
 def test_first_bad_line_is_named_beyond_the_first_chunk():
-    rows = [f"{2000 + n // 12 // 28 // 40}-{n // 28 // 40 % 12 + 1:02}-{n // 40 % 28 + 1:02},A{n % 40:02},1" for n in range(70_000)]
+    rows = [
+        f"{2000 + n // 12 // 28 // 40}-{n // 28 // 40 % 12 + 1:02}-{n // 40 % 28 + 1:02},A{n % 40:02},1"
+        for n in range(70_000)
+    ]
     rows[69_000] = rows[69_000][:-1] + "x"
     rows[69_500] = rows[69_500][:-1] + "y"
     with pytest.raises(InvalidText) as caught:
@@ -128,7 +131,9 @@ def test_digest_does_not_know_the_order_of_rows_and_columns():
 
 
 def test_any_changed_value_changes_the_digest():
-    digests = {parse(OK.replace(old, new)).digest for old, new in [(b"", b""), (b"2.5", b"2.500000000000001"), (b"B", b"b")]}
+    digests = {
+        parse(OK.replace(old, new)).digest for old, new in [(b"", b""), (b"2.5", b"2.500000000000001"), (b"B", b"b")]
+    }
     assert len(digests) == 3
 
 
@@ -143,7 +148,7 @@ def test_canonical_csv_reads_back_as_the_same_panel(seed):
 
 
 def test_names_that_need_quotes_survive():
-    names = ['with,comma', 'with "quotes"', "with\nbreak", "with\rreturn"]
+    names = ["with,comma", 'with "quotes"', "with\nbreak", "with\rreturn"]
     panel = Panel.from_arrays(["2020-01-01"], names, [[1, 2, 3, 4]])
     again = parse(panel.to_csv().encode(), sort=True)
     assert again.assets == tuple(sorted(names))
@@ -206,7 +211,10 @@ def test_dollar_volume_is_close_times_volume_unless_given():
 def test_parquet_gives_the_same_panel_as_csv(tmp_path, dates):
     panel = panel_of(random_rows(3, days=30))
     header, *lines = panel.to_csv().splitlines()
-    rows = sorted((dict(zip(header.split(","), line.replace('"C,1"', "C1").split(","), strict=True)) for line in lines), key=lambda r: (r["date"], r["asset"]))
+    rows = sorted(
+        (dict(zip(header.split(","), line.replace('"C,1"', "C1").split(","), strict=True)) for line in lines),
+        key=lambda r: (r["date"], r["asset"]),
+    )
     numbers = [name for name in rows[0] if name not in ("date", "asset")]
     columns = {name: pa.array([float(r[name]) if r[name] else None for r in rows]) for name in numbers}
     columns["asset"] = pa.array([r["asset"] for r in rows])
@@ -225,7 +233,7 @@ def test_parquet_gives_the_same_panel_as_csv(tmp_path, dates):
         (pa.array([0, 1], pa.timestamp("s", tz="UTC")), [1.0, 2.0], "row 1: 'date' is"),
         (pa.array([0, 90_000], pa.timestamp("s")), [1.0, 2.0], "row 2: 'date' is"),
         (pa.array([0, 1], pa.date32()), [1.0, float("nan")], "row 2: 'close' is blank"),
-        (pa.array([0, 0], pa.date32()), [1.0, 1.0], "row 2: repeats 1970-01-01 of \"A\", which stands on row 1"),
+        (pa.array([0, 0], pa.date32()), [1.0, 1.0], 'row 2: repeats 1970-01-01 of "A", which stands on row 1'),
         (pa.array([1, 0], pa.date32()), [1.0, 1.0], "row 2: is not in order"),
     ],
 )
