@@ -16,6 +16,8 @@ from gemexp.backtest.arrays import Bools, Floats, Ints, frozen
 from gemexp.backtest.panel import Panel
 from gemexp.backtest.windows import Schedule
 
+_TOGETHER = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -90,13 +92,14 @@ def track(grown: Growth, chosen: Ints, weights: Floats, cost: float) -> Track:
     days = np.arange(len(grown.window))
     value = np.zeros(len(days))
     daily = grown.daily.ravel()
-    # One asset at a time, in the order given: a sum whose order does not depend on how numpy reduces an axis.
-    for place in range(chosen.shape[1]):
-        at = (chosen[:, place] * len(days)).take(grown.window)
+    # Along the first axis numpy adds one asset after the other, in the order given; in groups, to bound the memory.
+    for begin in range(0, chosen.shape[1], _TOGETHER):
+        places = slice(begin, begin + _TOGETHER)
+        at = (chosen[:, places] * len(days)).T.take(grown.window, axis=1)
         at += days
         part = daily.take(at)
-        part *= weights[:, place].take(grown.window)
-        value += part
+        part *= weights[:, places].T.take(grown.window, axis=1)
+        value += np.add.reduce(part, axis=0)
     turnover = _turnover(grown, chosen, weights)
     before = np.empty(len(days))
     before[1:] = value[:-1]

@@ -25,7 +25,7 @@ def levels(scores: Floats) -> Ints:
     Python's round is exact; rint(score * 1e12) is fast, and differs from it only next to a half. There, and only
     there, the exact one decides.
     """
-    largest = float(np.max(np.abs(scores), initial=0.0))
+    largest = max(float(np.max(scores, initial=0.0)), -float(np.min(scores, initial=0.0)))
     if largest >= _FAST:
         rounded = np.array([round(score, DIGITS) for score in scores.ravel().tolist()])
         places = np.unique(rounded, return_inverse=True)[1]
@@ -34,9 +34,9 @@ def levels(scores: Floats) -> Ints:
     nearest = np.rint(scaled)
     scaled -= nearest
     np.abs(scaled, out=scaled)
-    doubtful = np.nonzero(scaled > 0.5 - 2.0**-52 * _SCALE * largest)
-    if len(doubtful[0]):
-        nearest[doubtful] = [round(round(score, DIGITS) * _SCALE) for score in scores[doubtful].tolist()]
+    doubtful = np.flatnonzero(scaled > 0.5 - 2.0**-52 * _SCALE * largest)
+    exact = [round(round(score, DIGITS) * _SCALE) for score in scores.ravel()[doubtful].tolist()]
+    nearest.ravel()[doubtful] = exact  # a view, because rint has just made it
     return nearest.astype(np.int64)
 
 

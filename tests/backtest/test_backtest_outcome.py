@@ -52,8 +52,8 @@ def test_summary_has_the_names_that_scripts_rely_on(outcome):
     assert set(summary["experiment"]) == {"config_hash", "description", "tags", "feature_weights"}
     names = (
         "precision_at_k precision_median precision_topk base_rate forward_return_mean universe_return_mean "
-        "ic_mean ic_std ic_ir ic_t ic_hit turnover_mean delistings_held strategy equal_weight momentum cap_weighted random ci95 "
-        "horizons deflated_sharpe"
+        "ic_mean ic_std ic_ir ic_t ic_hit turnover_mean delistings_held strategy equal_weight momentum cap_weighted "
+        "random ci95 horizons deflated_sharpe"
     )
     assert set(summary["metrics"]) == {*names.split(), "ic_p"}
     series = {"total_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown", "calmar"}
