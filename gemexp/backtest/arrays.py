@@ -30,10 +30,11 @@ def mean(values: Iterable[float]) -> float | None:
     return total(listed) / len(listed) if listed else None
 
 
-def deviation(values: Sequence[float] | Floats) -> float | None:
+def deviation(values: Sequence[float] | Floats, centre: float | None = None) -> float | None:
     """Return the standard deviation with ddof 1, in two passes; None for fewer than two values.
 
-    Equal values deviate by exactly 0, although their mean may be a rounding away from them.
+    Equal values deviate by exactly 0, although their mean may be a rounding away from them. ``centre`` is their mean,
+    if it is known already.
     """
     listed = np.asarray(values, dtype=np.float64)
     n = len(listed)
@@ -41,7 +42,7 @@ def deviation(values: Sequence[float] | Floats) -> float | None:
         return None
     if listed.min() == listed.max():
         return 0.0
-    steps = listed - total(listed.tolist()) / n
+    steps = listed - (total(listed.tolist()) / n if centre is None else centre)
     steps *= steps
     return math.sqrt(total(steps.tolist()) / (n - 1))
 

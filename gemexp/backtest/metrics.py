@@ -47,17 +47,18 @@ def measure(returns: Floats, basis: Basis) -> dict[str, float | None]:
     final, drawdown = _path(returns)
     listed = returns.tolist()
     yearly = math.sqrt(basis.periods)
-    spread = deviation(returns)
     excess = returns - basis.risk_free
     average = total(listed if basis.risk_free == 0.0 else excess.tolist()) / len(listed)
+    deviates = deviation(excess, average)
     losses = np.minimum(excess, 0.0)
     downside = math.sqrt(total((losses * losses).tolist()) / len(listed))
+    spread = deviates if basis.risk_free == 0.0 else deviation(returns)
     cagr = annual_growth(final, len(listed), basis)
     return {
         "total_return": final - 1.0,
         "cagr": cagr,
         "volatility": None if spread is None else spread * yearly,
-        "sharpe": _ratio(average, spread if basis.risk_free == 0.0 else deviation(excess), yearly),
+        "sharpe": _ratio(average, deviates, yearly),
         "sortino": _ratio(average, downside, yearly),
         "max_drawdown": drawdown,
         "calmar": None if cagr is None else _ratio(cagr, drawdown, 1.0),

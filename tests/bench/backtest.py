@@ -111,7 +111,9 @@ def main():
             print(f"{name:44} not installed")
             continue
         ratio = theirs / taken["one configuration"]
-        print(f"{name:44} {theirs:8.3f} s   {ratio:.1f} of our scoring and backtest, {theirs / ours:,.0f} of our portfolio")
+        print(
+            f"{name:44} {theirs:8.3f} s   {ratio:.1f} of our scoring and backtest, {theirs / ours:,.0f} of our portfolio"
+        )
     missed = [name for name, seconds in taken.items() if seconds > LIMITS[name]]
     return 1 if missed and "--check" in sys.argv[1:] else 0
 
