@@ -1,0 +1,104 @@
+"""An outcome as the files that a run writes: the summary's map, and the text of the two tables.
+
+All three hold the rounded figures that the outcome's hash covers or, for the days, figures rounded in the same way.
+
+Source: section 14 of the specification.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from gemexp.backtest.deflated import deflated_sharpe
+from gemexp.backtest.metrics import equity
+from gemexp.backtest.outcome import Outcome, canonical
+
+_CONFIG = ("start", "end", "k", "seed", "bps", "lag")
+_NOT_METRICS = ("windows", "days", "periods_per_year", "moments", "notes")
+
+
+def summary(outcome: Outcome, *, trials: int = 1, variance: float | None = None) -> dict[str, Any]:
+    """Return the content of ``summary.json``.
+
+    Args:
+        outcome: The outcome.
+        trials: How many different configurations were tried on the panel, this one counted. It is no part of the
+            outcome: another trial changes what this one means, not what it found.
+        variance: The variance of the trials' Sharpe ratios per day, where it is known; see `deflated_sharpe`.
+    """
+    parameters, found = outcome.parameters.to_dict(), outcome.summary
+    value = deflated_from_moments(found["moments"], trials=trials, variance=variance)
+    return {
+        "config": {
+            **{name: parameters[name] for name in _CONFIG},
+            "walk_days": outcome.parameters.walk_days,
+            "windows": found["windows"],
+            "days": found["days"],
+            "periods_per_year": found["periods_per_year"],
+            "experiment_hash": outcome.config_hash,
+        },
+        "data": {"panel_digest": outcome.panel_digest, **outcome.data},
+        "experiment": {
+            "config_hash": outcome.config_hash,
+            "description": outcome.experiment.description,
+            "tags": list(outcome.experiment.tags),
+            "feature_weights": dict(outcome.experiment.feature_weights),
+        },
+        "outcome_hash": outcome.digest,
+        "metrics": {
+            **{name: figure for name, figure in found.items() if name not in _NOT_METRICS},
+            "deflated_sharpe": {"value": canonical(value), "trials": trials},
+        },
+        "notes": found["notes"],
+        "warnings": list(outcome.warnings),
+    }
+
+
+def deflated_from_moments(moments: dict[str, Any], *, trials: int, variance: float | None = None) -> float | None:
+    """Return the deflated Sharpe ratio from the ``moments`` of an outcome's summary."""
+    return deflated_sharpe(
+        moments["sharpe_per_day"],
+        observations=moments["observations"],
+        skewness=moments["skewness"],
+        kurtosis=moments["kurtosis"],
+        trials=trials,
+        variance=variance,
+    )
+
+
+def windows_csv(outcome: Outcome) -> str:
+    """Return the text of ``windows.csv``: a row for each window, the picks separated by semicolons."""
+    rows = []
+    for record in outcome.windows:
+        flat = {name: value for name, value in record.items() if name != "horizons"}
+        flat["picks"] = ";".join(record["picks"])
+        for length, figures in record["horizons"].items():
+            flat |= {f"{name}_{length}": value for name, value in figures.items()}
+        rows.append(flat)
+    return _csv(list(rows[0]), (row.values() for row in rows))
+
+
+def daily_csv(outcome: Outcome) -> str:
+    """Return the text of ``daily.csv``: by day and portfolio the net return, and the value of 1 at the start."""
+    daily = outcome.daily
+    columns: dict[str, Sequence[Any]] = {
+        "date": [date.fromordinal(day).isoformat() for day in daily.days.tolist()],
+        "window": daily.window.tolist(),
+    }
+    for name, returns in daily.returns.items():
+        blank = [None] * len(daily.days)
+        columns[f"{name}_return"] = blank if returns is None else canonical(returns.tolist())
+        columns[f"{name}_equity"] = blank if returns is None else canonical(equity(returns).tolist())
+    return _csv(list(columns), zip(*columns.values(), strict=True))
+
+
+def _csv(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
