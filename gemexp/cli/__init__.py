@@ -36,6 +36,7 @@ _COMPLETION_VARIABLE = "_GEMEXP_COMPLETE"
 # Where each command lives; its module is imported when the command is called.
 _COMMANDS = {
     "add": "add",
+    "backtest": "backtest",
     "best": "runs",
     "compare": "show",
     "completion": "completion",
@@ -48,12 +49,15 @@ _COMMANDS = {
     "import": "transfer",
     "init": "upkeep",
     "list": "listing",
+    "plot": "sweep",
     "record": "runs",
     "restore": "removal",
     "runs": "runs",
     "search": "listing",
     "show": "show",
+    "sweep": "sweep",
     "tag": "labels",
+    "verify": "backtest",
 }
 
 
