@@ -6,7 +6,6 @@ exactly one encoding.
 
 from __future__ import annotations
 
-import math
 import struct
 import sys
 from collections.abc import Mapping
@@ -165,7 +164,9 @@ class _Normaliser:
     def _key(self, key: Any) -> str:
         if type(key) is not str:
             if not isinstance(key, str):
-                raise InvalidValue(f"has a key of type {type(key).__name__}", hint="quote it: keys are text")
+                raise InvalidValue(
+                    f"has the key {_shown(key)} of type {type(key).__name__}", hint="quote it: keys are text"
+                )
             key = str.__str__(key)
         return self._text(key)
 
@@ -197,7 +198,10 @@ class _Normaliser:
             raise InvalidValue(f"is numpy data of dtype {value.dtype}", hint="turn it into numbers or strings first")
         if value.dtype.kind == "f" and value.dtype.itemsize > 8:
             raise InvalidValue(f"is numpy data of dtype {value.dtype}", hint="convert it to float64 first")
-        if math.prod(length or 1 for length in value.shape) > MAX_BYTES:  # also of empty lists, if it holds those
+        items = 1
+        for length in value.shape:
+            items *= length or 1  # an array of nothing is still a list of empty lists
+        if items > MAX_BYTES:
             raise _too_large()
         return self.value(value.item() if value.ndim == 0 else value.tolist(), depth)
 
@@ -270,6 +274,13 @@ def _attributes(value: Any, names: list[str]) -> dict[str, Any]:
     if unset:
         raise InvalidValue(f"is a {type(value).__name__} whose field '{unset[0]}' is not set", hint="set it first")
     return {name: getattr(value, name) for name in names}
+
+
+def _shown(key: Any) -> str:
+    """Return a key as text, without running code of its own or converting a number of a million digits."""
+    if type(key) in (bool, float, type(None)) or (type(key) is int and MIN_INT <= key <= MAX_INT):
+        return repr(key)
+    return key.isoformat() if type(key) is date else "…"
 
 
 def _is_root_model(value: Any) -> bool:

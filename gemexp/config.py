@@ -86,7 +86,9 @@ class ExperimentConfig:
         """Return the canonical bytes: the content of this configuration's object file."""
         for section in ("feature_transformations", "hyperparameters"):
             if not isinstance(getattr(self, section), Mapping):
-                raise InvalidValue(f"is {type(getattr(self, section)).__name__}, not a map", path=(section,))
+                raise InvalidValue(
+                    f"is {type(getattr(self, section)).__name__}, not a map", path=(section,), hint="set it to a dict"
+                )
         weights = self.feature_weights
         return canonical.encode(
             {
@@ -306,7 +308,7 @@ def _timestamp(created_at: str | datetime | None) -> str:
         return now()
     text = created_at.isoformat() if isinstance(created_at, datetime) else created_at
     if not isinstance(text, str):
-        raise InvalidValue(f"is {inline(text)}, not a time", path=("created_at",))
+        raise InvalidValue(f"is {inline(text)}, not a time", path=("created_at",), hint="write ISO 8601, in quotes")
     try:
         instant(text)
     except InvalidInput as error:
@@ -321,7 +323,7 @@ def check_description(description: Any) -> str:
         InvalidValue: It is not text, or longer than 64 KiB.
     """
     if not isinstance(description, str):
-        raise InvalidValue(f"is {type(description).__name__}, not text", path=("description",))
+        raise InvalidValue(f"is {type(description).__name__}, not text", path=("description",), hint="quote it")
     try:
         plain: str = canonical.normalise(description)
     except InvalidValue as error:
@@ -370,7 +372,7 @@ def _map(mapping: Any, field: str) -> dict[str, Any]:
     try:
         plain = canonical.normalise(mapping)
         if not isinstance(plain, dict):
-            raise InvalidValue(f"is {type(mapping).__name__}, not a map")
+            raise InvalidValue(f"is {type(mapping).__name__}, not a map", hint="write a map of names to values")
     except InvalidValue as error:
         raise error.inside(field) from None
     return plain
@@ -381,7 +383,9 @@ def _weights(weights: Any) -> dict[str, float]:
     for name, weight in plain.items():
         if type(weight) is not float:
             if type(weight) is not int:
-                raise InvalidValue(f"is {inline(weight)}, not a number", path=("feature_weights", name))
+                raise InvalidValue(
+                    f"is {inline(weight)}, not a number", path=("feature_weights", name), hint="write it as a number"
+                )
             plain[name] = float(weight)
     return plain
 

@@ -113,7 +113,11 @@ def _step_into(value: Any, step: str | int, path: Path) -> Any:
             return value[step]
         raise InvalidPath(f"there is no '{format_path(path)}'", hint=f"the array has {len(value)} items, from 0")
     wanted = "an array" if isinstance(step, int) else "a map"
-    raise InvalidPath(f"there is no '{format_path(path)}': what comes before is not {wanted}, but {type_name(value)}")
+    before = f"'{format_path(path[:-1])}'" if path[:-1] else "the value"
+    raise InvalidPath(
+        f"there is no '{format_path(path)}': what comes before is not {wanted}, but {type_name(value)}",
+        hint=f"see what {before} holds",
+    )
 
 
 def _unreadable(text: str, end: int) -> InvalidPath:

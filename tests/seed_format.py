@@ -35,7 +35,9 @@ def old_row(old_hash, k=10, **changes):
         "config_hash": old_hash,
     }
     texts = {
-        name: value if isinstance(value, str) else json.dumps(value) for name, value in config.items() if name in COLUMNS
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in config.items()
+        if name in COLUMNS
     }
     return {**texts, "config_json": json.dumps(config), **changes}
 

@@ -107,7 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            _report().error("system", f"standard output: {(error.strerror or str(error)).lower()}", None, as_json=False)
+            code = code or EXIT_BAD_INPUT
         # Nothing is left to say to whoever closed the pipe; this keeps the interpreter from trying once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code

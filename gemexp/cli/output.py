@@ -30,7 +30,7 @@ def page(lines: Iterable[str]) -> None:
         from shutil import get_terminal_size
 
         if len(collected) >= get_terminal_size().lines:
-            click.echo_via_pager(f"{text}\n")
+            click.echo_via_pager(text)
             return
     click.echo(text)
 

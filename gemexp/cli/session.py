@@ -32,7 +32,7 @@ class Session:
             InvalidInput: There is no such folder.
         """
         if store is not None and database is not None:
-            raise UsageError("--store and --db exclude each other")
+            raise UsageError("--store and --db exclude each other", hint="name one of them")
         if folder is not None:
             try:
                 os.chdir(folder)

@@ -46,11 +46,12 @@ def export_command(
     gemexp export --all FILE.jsonl
     """
     if tag is not None and everything:
-        raise UsageError("--tag and --all exclude each other")
+        raise UsageError("--tag and --all exclude each other", hint="name one of them")
     wanted = 1 if tag is not None or everything else 2
     if len(arguments) != wanted:
         raise UsageError(
-            "export takes a revision and a file" if wanted == 2 else "export takes one target with --tag or --all"
+            "export takes a revision and a file" if wanted == 2 else "export takes one target with --tag or --all",
+            hint="see 'gemexp export --help'",
         )
     registry = session.open()
     target = arguments[-1]
@@ -150,7 +151,10 @@ def _line(config: ExperimentConfig) -> str:
 
 def _require_lines(target: str) -> None:
     if target != "-" and formats.format_of(target) != "jsonl":
-        raise UsageError(f"--all writes JSON Lines, and '{target}' does not end in .jsonl")
+        raise UsageError(
+            f"--all writes JSON Lines, and '{target}' does not end in .jsonl",
+            hint="name it so, or write - for standard output",
+        )
 
 
 def _write_into(target: str, texts: Iterable[str]) -> int:

@@ -53,7 +53,7 @@ def fsck_command(session: Session, *, repair: bool, sources: tuple[str, ...], as
     Names those that are bad, and exits with 5 if any is.
     """
     if sources and not repair:
-        raise UsageError("--from goes with --repair")
+        raise UsageError("--from goes with --repair", hint="add --repair")
     from gemexp.cli import EXIT_CORRUPT
 
     registry = session.open(writing=repair)

@@ -23,6 +23,7 @@ SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".yaml": "ya
 _HINTS = {
     errno.ENOENT: "check the path",
     errno.EISDIR: "name the files in it",
+    errno.ENOTDIR: "check the path: a part of it is no folder",
     errno.EACCES: "it is not readable for you",
 }
 _JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*\{)')

@@ -21,6 +21,7 @@ from ruamel.yaml.resolver import VersionedResolver, implicit_resolvers
 
 from gemexp.canonical import MAX_BYTES
 from gemexp.errors import InvalidText
+from gemexp.notation import visible
 
 _DROPPED_TAGS = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
 _PLAIN_TEXT = re.compile(r"[A-Za-z_$/][A-Za-z0-9_$./+-]*(?: [A-Za-z0-9_$./+-]+)*")
@@ -82,7 +83,8 @@ def dumps(value: Any) -> str:
     """Write plain data as block-style YAML with sorted keys."""
     stream = io.StringIO()
     _yaml().dump(value, stream)
-    return stream.getvalue()
+    # Whatever is not harmless stands in double quotes, where YAML's escapes are those that `visible` writes.
+    return "\n".join(map(visible, stream.getvalue().split("\n")))
 
 
 def _yaml() -> YAML:

@@ -36,6 +36,7 @@ TMP = "local/tmp"
 EMPTY = "local/empty"
 QUARANTINE = "local/quarantine"
 IMPORTED = "local/imported"
+PANELS = "local/panels"
 
 MAX_NAME_BYTES = 200
 
@@ -126,7 +127,7 @@ def escape_name(name: str, what: str) -> str:
         InvalidInput: It is empty, not UTF-8 encodable, or longer than 200 bytes when escaped.
     """
     if not isinstance(name, str) or not name:
-        raise InvalidInput(f"a {what} is text, and not empty")
+        raise InvalidInput(f"a {what} is text, and not empty", hint="name it with at least one character")
     try:
         encoded = name.encode()
     except UnicodeEncodeError:

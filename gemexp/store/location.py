@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from gemexp.errors import Corrupt, InvalidInput, NoStore, StoreUnwritable
+from gemexp.errors import Corrupt, InvalidInput, NoStore, StoreUnreadable, StoreUnwritable
 from gemexp.store import layout
 from gemexp.store.files import Folder
 
@@ -60,6 +60,7 @@ def check(root: str) -> None:
     Raises:
         NoStore: There is none.
         UnsupportedFormat: It is a newer version's.
+        StoreUnreadable: Its folders may not be read.
         Corrupt: Its ``format`` file is damaged.
     """
     data = Folder(root).read(layout.FORMAT_FILE, 4096)
@@ -68,6 +69,11 @@ def check(root: str) -> None:
             raise Corrupt("is missing", path=os.path.join(root, layout.FORMAT_FILE), hint="gemexp init writes it anew")
         raise NoStore(f"there is no store in '{root}'", hint="gemexp init makes one")
     layout.check_format(data, os.path.join(root, layout.FORMAT_FILE))
+    for folder in (layout.OBJECTS, layout.INDEX, layout.REFS):
+        path = os.path.join(root, folder)
+        if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):  # it would look empty
+            hint = "the store is not readable for you"
+            raise StoreUnreadable(f"cannot read '{folder}' in the store '{root}'", path=path, hint=hint)
 
 
 def init(root: str) -> bool:

@@ -101,9 +101,11 @@ def process(project):
     """Run a command in a process of its own, by ``python -m gemexp`` or the script."""
 
     def run(*arguments, stdin=b"", script=False, env=None, **options):
-        program = [os.path.join(sysconfig.get_path("scripts"), "gemexp")] if script else [sys.executable, "-m", "gemexp"]
+        program = (
+            [os.path.join(sysconfig.get_path("scripts"), "gemexp")] if script else [sys.executable, "-m", "gemexp"]
+        )
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("GEMEXP", "_GEMEXP"))}
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: PLW1510 - it is in the options
             [*program, *(argument if isinstance(argument, bytes) else str(argument) for argument in arguments)],
             **{
                 "input": stdin,

@@ -72,7 +72,13 @@ def test_every_format_gives_the_same_hash(gemexp, store, project):  # noqa: ARG0
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [('{"lr": 0.1}', 0.1), ("lr: 0.1\n", 0.1), ("lr = 0.1\n", 0.1), ("\ufefflr: 0.1\n", 0.1), ("[lr]\nx = 1\n", {"x": 1})],
+    [
+        ('{"lr": 0.1}', 0.1),
+        ("lr: 0.1\n", 0.1),
+        ("lr = 0.1\n", 0.1),
+        ("\ufefflr: 0.1\n", 0.1),
+        ("[lr]\nx = 1\n", {"x": 1}),
+    ],
 )
 def test_standard_input_is_read_as_what_it_is(gemexp, store, text, value):
     assert gemexp("add", "-", stdin=text).out.endswith("  -\n")
@@ -105,7 +111,9 @@ def test_a_sweep_of_json_lines_is_bulk(gemexp, store, project):
     assert [line["source"] for line in found] == ["s.jsonl:1", "s.jsonl:3"]
 
 
-@pytest.mark.parametrize("bad", ['{"a": ', '{"a": {"b": 18446744073709551616}}', '{"hyperparameters": {}, "x": 1}', "[1]"])
+@pytest.mark.parametrize(
+    "bad", ['{"a": ', '{"a": {"b": 18446744073709551616}}', '{"hyperparameters": {}, "x": 1}', "[1]"]
+)
 def test_a_bad_line_late_in_a_sweep_means_nothing_was_added(gemexp, store, bad):
     lines = "".join(json.dumps({"lr": number}) + "\n" for number in range(299)) + bad + "\n"
     before = snapshot(store().root)
@@ -147,7 +155,11 @@ def test_an_unknown_key_beside_the_sections_is_an_error_and_params_is_the_way_ro
 
 class TestVariants:
     def test_set_changes_what_a_file_holds(self, gemexp, store, config_file):
-        settings = ["feature_weights.Sentiment=0.25", "hyperparameters.model.layers=[64, 32]", "hyperparameters.name=no"]
+        settings = [
+            "feature_weights.Sentiment=0.25",
+            "hyperparameters.model.layers=[64, 32]",
+            "hyperparameters.name=no",
+        ]
         gemexp("add", config_file, *(part for text in settings for part in ("--set", text)))
         found = store().list_all()[0]
         assert found.feature_weights == {"Sentiment": 0.25, "Depth": 0.4}
@@ -155,8 +167,19 @@ class TestVariants:
 
     @pytest.mark.parametrize(
         ("text", "value"),
-        [("1", 1), ("1.0", 1.0), ("1e-3", 0.001), ("true", True), ("'1'", "1"), ("", None), ("null", None), ("a=b", "a=b")]
-        + [("{a: [1]}", {"a": [1]}), ("2024-01-31", "2024-01-31"), (".inf", float("inf"))],
+        [
+            ("1", 1),
+            ("1.0", 1.0),
+            ("1e-3", 0.001),
+            ("true", True),
+            ("'1'", "1"),
+            ("", None),
+            ("null", None),
+            ("a=b", "a=b"),
+            ("{a: [1]}", {"a": [1]}),
+            ("2024-01-31", "2024-01-31"),
+            (".inf", float("inf")),
+        ],
     )
     def test_values_are_yaml(self, gemexp, store, config_file, text, value):
         gemexp("add", config_file, "--set", f"hyperparameters.new={text}")
@@ -204,7 +227,7 @@ class TestVariants:
         assert "hint: " in result.err
         assert snapshot(store().root) == before
 
-    def test_a_base_that_is_not_there_is_not_found(self, gemexp, store, config_file):  # noqa: ARG002
+    def test_a_base_that_is_not_there_is_not_found(self, gemexp, store, config_file):
         gemexp("add", "--from", "abcdef", code=3)
         gemexp("add", config_file, "--from", "nope", code=3)
         assert len(store()) == 0
@@ -224,9 +247,9 @@ def test_yaml_that_uses_an_anchor_twice_adds_quietly(gemexp, store, project):
 def test_a_hash_is_printed_only_once_object_record_and_tags_are_synced_in_that_order(
     gemexp, store, config_file, monkeypatch
 ):
-    import os  # noqa: PLC0415
+    import os
 
-    import click  # noqa: PLC0415
+    import click
 
     events, original_sync, original_link, original_echo = [], os.fsync, os.link, click.echo
     root = store().root

@@ -12,17 +12,17 @@ import pytest
 def complete(process):
     """Complete the last of some words as bash asks for it; return the values."""
 
-    def run(*words, shell="bash", env=None):
-        if shell == "fish":
+    def run(*words, asked_by="bash", env=None):
+        if asked_by == "fish":
             variables = {"COMP_WORDS": " ".join(["gemexp", *words]), "COMP_CWORD": words[-1]}
         else:
             variables = {"COMP_WORDS": " ".join(["gemexp", *words]), "COMP_CWORD": str(len(words))}
-        result = process(script=True, env={**variables, "_GEMEXP_COMPLETE": f"{shell}_complete", **(env or {})})
+        result = process(script=True, env={**variables, "_GEMEXP_COMPLETE": f"{asked_by}_complete", **(env or {})})
         assert (result.code, result.err) == (0, "")
-        if shell == "zsh":
+        if asked_by == "zsh":
             lines = result.out.splitlines()
             return list(zip(lines[1::3], lines[2::3], strict=True))
-        return [line.partition(",")[2] for line in result.out.splitlines()]
+        return [line.partition(",")[2] for line in result.out.splitlines() if line]
 
     return run
 
@@ -34,7 +34,9 @@ def test_commands_and_options_are_completed(complete):
     assert "--store" in complete("--")
 
 
-@pytest.mark.parametrize("command", [["show"], ["diff"], ["explain"], ["compare"], ["tag"], ["describe"], ["delete"], ["add", "--from"]])
+@pytest.mark.parametrize(
+    "command", [["show"], ["diff"], ["explain"], ["compare"], ["tag"], ["describe"], ["delete"], ["add", "--from"]]
+)
 def test_hashes_and_tags_are_completed_where_a_revision_is_meant(complete, add, command):
     first, second = add({"a": 1}, "-t", "best"), add({"a": 2}, "-t", "2024")
     assert set(complete(*command, "")) == {first[:12], second[:12], "best", "tag:2024"}
@@ -52,7 +54,9 @@ def test_deleted_ones_are_completed_for_restore_alone(complete, add, gemexp):
     assert second[:12] not in complete("restore", "")
 
 
-@pytest.mark.parametrize("command", [["search"], ["list", "--tag"], ["add", "-t"], ["export", "--tag"], ["tag", "REV"], ["tag", "-d", "REV"]])
+@pytest.mark.parametrize(
+    "command", [["search"], ["list", "--tag"], ["add", "-t"], ["export", "--tag"], ["tag", "REV"], ["tag", "-d", "REV"]]
+)
 def test_tags_are_completed_where_a_tag_is_meant(complete, add, command):
     add({"a": 1}, "-t", "best", "-t", "2024")
     assert set(complete(*command, "")) == {"best", "2024"}
@@ -61,8 +65,8 @@ def test_tags_are_completed_where_a_tag_is_meant(complete, add, command):
 
 def test_descriptions_help_to_choose_where_the_shell_shows_them(complete, add):
     config_hash = add({"a": 1}, "-d", "the baseline")
-    assert (config_hash[:12], "the baseline") in complete("show", "", shell="zsh")
-    assert any("the baseline" in item for item in complete("show", "", shell="fish"))
+    assert (config_hash[:12], "the baseline") in complete("show", "", asked_by="zsh")
+    assert any("the baseline" in item for item in complete("show", "", asked_by="fish"))
 
 
 def test_foreign_text_neither_breaks_the_protocol_nor_reaches_the_terminal(process, add):
@@ -113,6 +117,9 @@ def test_bash_completes_with_the_script(project, add):
         text=True,
         check=True,
         cwd=project,
-        env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "PATH": f"{scripts}{os.pathsep}{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}",
+        },
     )
     assert config_hash[:12] in done.stdout

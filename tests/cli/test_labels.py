@@ -35,7 +35,9 @@ def test_a_tag_is_renamed_everywhere(gemexp, add):
     gemexp("tag", "--rename", "new", "a", "b", code=2)
 
 
-@pytest.mark.parametrize("tag", ["../../evil", "/etc/passwd", ".", "..", "a/../../b", "con", "Best", "ü", " ", "a\nb", "%00"])
+@pytest.mark.parametrize(
+    "tag", ["../../evil", "/etc/passwd", ".", "..", "a/../../b", "con", "Best", "ü", " ", "a\nb", "%00"]
+)
 def test_no_tag_leaves_its_folder(gemexp, add, project, tag):
     config_hash = add({"a": 1})
     gemexp("tag", config_hash, tag)

@@ -6,7 +6,8 @@ import pytest
 @pytest.fixture
 def filled(add):
     return [
-        add({"lr": lr}, "-d", f"lr {lr}", "-t", "sweep", *(["-t", "best"] if lr == 0.2 else [])) for lr in (0.3, 0.1, 0.2)
+        add({"lr": lr}, "-d", f"lr {lr}", "-t", "sweep", *(["-t", "best"] if lr == 0.2 else []))
+        for lr in (0.3, 0.1, 0.2)
     ]
 
 

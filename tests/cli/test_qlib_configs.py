@@ -66,7 +66,9 @@ def test_all_pairs_are_diffed(gemexp, hashes, store):
     assert len(pairs) == 378
     for first, second in pairs:
         found = gemexp("diff", first, second, "--json").json["differences"]
-        expected = list(differences(configs[first].hyperparameters, configs[second].hyperparameters, ("hyperparameters",)))
+        expected = list(
+            differences(configs[first].hyperparameters, configs[second].hyperparameters, ("hyperparameters",))
+        )
         assert len(found) == len(expected) > 0
     first, second = pairs[0]
     assert gemexp("diff", first[:8], second[:8], "--exit-code", code=1).out

@@ -101,12 +101,17 @@ class TestShow:
 
     def test_a_damaged_object_is_corrupt(self, gemexp, base, store):
         path = f"{store().root}/objects/{base[:2]}/{base}"
-        import os  # noqa: PLC0415
+        import os
 
         os.chmod(path, 0o644)
         with open(path, "ab") as file:
             file.write(b"x")
-        for arguments in (["show", base], ["show", base[:6], "--raw"], ["export", base, "x.json"], ["diff", base, base]):
+        for arguments in (
+            ["show", base],
+            ["show", base[:6], "--raw"],
+            ["export", base, "x.json"],
+            ["diff", base, base],
+        ):
             result = gemexp(*arguments, code=5)
             assert base in result.err
             assert "hint: " in result.err
@@ -165,7 +170,9 @@ class TestCompare:
         assert set(found["weight_differences"]) == {"a", "b"}
 
     def test_text_tells_features_weights_and_hyperparameters(self, gemexp, add, base):
-        other = add({**BASE, "feature_weights": {"a": 0.4, "b": 1}, "feature_names": ["b", "c"], "hyperparameters": {"k": 1}})
+        other = add(
+            {**BASE, "feature_weights": {"a": 0.4, "b": 1}, "feature_names": ["b", "c"], "hyperparameters": {"k": 1}}
+        )
         text = gemexp("compare", base, other).out
         assert base[:12] in text
         assert "a: 0.3 -> 0.4 (+0.1)" in text
@@ -183,7 +190,12 @@ class TestCompare:
 class TestExplain:
     @pytest.mark.parametrize(
         ("one", "other", "words"),
-        [(1, 1.0, ["int", "float"]), (1, True, ["int", "bool"]), (1.0, True, ["float", "bool"]), ("1", 1, ["str", "int"])],
+        [
+            (1, 1.0, ["int", "float"]),
+            (1, True, ["int", "bool"]),
+            (1.0, True, ["float", "bool"]),
+            ("1", 1, ["str", "int"]),
+        ],
     )
     def test_a_difference_of_types_is_said(self, gemexp, add, one, other, words):
         first, second = add({"k": one}), add({"k": other})
@@ -214,7 +226,12 @@ def test_a_revision_that_is_not_there_is_not_found(gemexp, base, command):
 
 def test_printed_json_is_strict_for_every_value(gemexp, add):
     config_hash = add({"nan": {"$float": "nan"}, "\u2028": "\u2029\x7f", "deep": [[[[]]]], "e": 1e308})
-    for command in (["show", config_hash], ["list"], ["diff", config_hash, config_hash], ["compare", config_hash, config_hash]):
+    for command in (
+        ["show", config_hash],
+        ["list"],
+        ["diff", config_hash, config_hash],
+        ["compare", config_hash, config_hash],
+    ):
         result = gemexp(*command, "--json")
         assert json.loads(result.out) is not None
         assert result.json is not None

@@ -85,7 +85,8 @@ def test_a_database_that_is_another_thing_is_refused(gemexp, project):
     (project / "folder").mkdir()
     before = snapshot(project)
     for command in (["list"], ["add", "-"]):
-        assert "'notes.txt'" in gemexp("--db", "notes.txt", *command, code=1).err.replace(f"{project}/", "")
+        result = gemexp("--db", "notes.txt", *command, stdin="a: 1", code=1)
+        assert "'notes.txt'" in result.err.replace(f"{project}/", "")
     assert snapshot(project) == before
 
 
@@ -168,7 +169,7 @@ def test_a_full_disk_is_told_and_what_was_there_stays(process, project, tmp_path
 
 def limit_to(size):
     def limit():
-        import resource  # noqa: PLC0415
+        import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 

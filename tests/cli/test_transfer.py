@@ -101,7 +101,9 @@ def test_what_cannot_be_written_is_bad_input(gemexp, full, project, target):
     assert sorted(path.name for path in project.iterdir()) == before
 
 
-@pytest.mark.parametrize("arguments", [[], ["x"], ["a", "b", "c"], ["--all"], ["--all", "--tag", "t", "x"], ["--all", "x.json"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["x"], ["a", "b", "c"], ["--all"], ["--all", "--tag", "t", "x"], ["--all", "x.json"]]
+)
 def test_wrong_arguments_are_usage_errors(gemexp, full, arguments):  # noqa: ARG001
     gemexp("export", *arguments, code=2)
 

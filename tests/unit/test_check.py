@@ -180,7 +180,8 @@ def test_an_object_in_the_wrong_folder_is_told(filled):
 
 
 @pytest.mark.parametrize(
-    "path", [".DS_Store", "objects/README", "refs/tags/t/.x.swp", "packs/future.gxp", "refs/names/production/x", "notes/a~"]
+    "path",
+    [".DS_Store", "objects/README", "refs/tags/t/.x.swp", "packs/future.gxp", "refs/names/production/x", "notes/a~"],
 )
 def test_files_that_readers_pass_over_are_noted_and_stay(filled, path):
     os.makedirs(os.path.dirname(f"{filled.root}/{path}"), exist_ok=True)

@@ -8,7 +8,7 @@ import math
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 
-import numpy
+import numpy as np
 import pytest
 
 from gemexp import ExperimentConfig, InvalidText, InvalidValue, create_experiment_from_scoring_config
@@ -74,7 +74,7 @@ def test_no_order_of_features_or_keys_changes_the_hash():
     names = ["b", "a", "é", "B"]
     hashes = {
         ExperimentConfig(
-            order, dict.fromkeys(order, 0.5), {"m": {key: 1 for key in order}}, dict.fromkeys(order, "log")
+            order, dict.fromkeys(order, 0.5), {"m": dict.fromkeys(order, 1)}, dict.fromkeys(order, "log")
         ).config_hash
         for order in itertools.permutations(names)
     }
@@ -85,7 +85,7 @@ def test_the_order_of_arrays_changes_the_hash():
     assert make(hyperparameters={"x": [1, 2]}).config_hash != make(hyperparameters={"x": [2, 1]}).config_hash
 
 
-@pytest.mark.parametrize("weight", [1, 1.0, numpy.int64(1), numpy.float32(1)])
+@pytest.mark.parametrize("weight", [1, 1.0, np.int64(1), np.float32(1)])
 def test_weights_are_floats_whatever_number_was_given(weight):
     config = make(feature_weights={"a": weight})
     assert type(config.feature_weights["a"]) is float
@@ -179,9 +179,13 @@ def test_the_hash_follows_fields_that_are_changed():
     config = make()
     config.hyperparameters["k"] = 11
     config.feature_weights["Sentiment"] = 1
-    assert config.config_hash == make(
-        hyperparameters={"k": 11, "model": {"layers": [64, 32]}}, feature_weights={"Sentiment": 1.0, "Liquidity": 0.4}
-    ).config_hash
+    assert (
+        config.config_hash
+        == make(
+            hyperparameters={"k": 11, "model": {"layers": [64, 32]}},
+            feature_weights={"Sentiment": 1.0, "Liquidity": 0.4},
+        ).config_hash
+    )
 
 
 @pytest.mark.parametrize(
@@ -236,7 +240,9 @@ class TestTimes:
         if isinstance(given, str):
             assert config.created_at == given
 
-    @pytest.mark.parametrize("text", ["", "now", "2024-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+    @pytest.mark.parametrize(
+        "text", ["", "now", "2024-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
+    )
     def test_what_is_no_moment_is_refused(self, text):
         with pytest.raises(InvalidInput, match="is not a time"):
             instant(text)
@@ -270,7 +276,9 @@ class TestDictAndJson:
         assert config.tags == []
         assert config.created_at
 
-    @pytest.mark.parametrize(("key", "close"), [("feature_weigths", "feature_weights"), ("hyperparams", "hyperparameters")])
+    @pytest.mark.parametrize(
+        ("key", "close"), [("feature_weigths", "feature_weights"), ("hyperparams", "hyperparameters")]
+    )
     def test_an_unknown_key_is_an_error_that_guesses_what_was_meant(self, key, close):
         with pytest.raises(InvalidValue, match=f"'{key}'") as caught:
             ExperimentConfig.from_dict({key: {}})
@@ -367,7 +375,9 @@ class TestFromFileValue:
         assert config_from_value({"description": "x", "a": 1}).hyperparameters == {"a": 1, "description": "x"}
 
     def test_params_takes_the_map_whole_even_if_it_has_sections(self):
-        assert config_from_value({"hyperparameters": {"a": 1}}, params=True).hyperparameters == {"hyperparameters": {"a": 1}}
+        assert config_from_value({"hyperparameters": {"a": 1}}, params=True).hyperparameters == {
+            "hyperparameters": {"a": 1}
+        }
 
     def test_an_unknown_key_beside_a_section_is_an_error(self):
         with pytest.raises(InvalidValue, match="'lr'"):

@@ -220,7 +220,9 @@ def test_content_is_synced_before_it_is_named_and_every_folder_after(folder, mon
         full = f"{folder.root}/{path}"
         assert recorder.synced_before(full, at)
         assert recorder.synced_after(os.path.dirname(full), at)
-    made = [(at, event[2]) for at, event in enumerate(recorder.events) if event[0] == "mkdir" and "/local" not in event[2]]
+    made = [
+        (at, event[2]) for at, event in enumerate(recorder.events) if event[0] == "mkdir" and "/local" not in event[2]
+    ]
     assert {os.path.relpath(path, folder.root) for _, path in made} == {
         "objects",
         "objects/ab",
@@ -283,7 +285,7 @@ def run(folder, paths, preexec):
         capture_output=True,
         text=True,
         check=True,
-        preexec_fn=preexec,  # noqa: PLW1509 - only sets limits
+        preexec_fn=preexec,
     ).stdout
 
 

@@ -89,8 +89,14 @@ class TestJson:
 
     @pytest.mark.parametrize(
         ("text", "value"),
-        [("NaN", math.nan), ("Infinity", math.inf), ("-Infinity", -math.inf)]
-        + [('{"$float": "nan"}', math.nan), ('{"$float": "inf"}', math.inf), ('{"$float": "-inf"}', -math.inf)],
+        [
+            ("NaN", math.nan),
+            ("Infinity", math.inf),
+            ("-Infinity", -math.inf),
+            ('{"$float": "nan"}', math.nan),
+            ('{"$float": "inf"}', math.inf),
+            ('{"$float": "-inf"}', -math.inf),
+        ],
     )
     def test_nan_and_infinity_are_read_in_both_spellings(self, text, value):
         found = formats.loads(f'{{"a": [{text}]}}', "json")["a"][0]
@@ -179,7 +185,8 @@ class TestYaml:
         assert formats.loads(text, "yaml") == {"a": "no", "b": "2024-01-31", "c": 10, "d": "1:30"}
 
     def test_anchors_aliases_and_merge_keys_are_followed(self):
-        text = "base: &b {lr: 0.1, k: 1}\nother: &o {k: 2, z: 3}\nuse:\n  <<: *b\n  k: 5\nboth:\n  <<: [*b, *o]\nsame: *b\n"
+        text = "base: &b {lr: 0.1, k: 1}\nother: &o {k: 2, z: 3}\nuse:\n  <<: *b\n  k: 5\n"
+        text += "both:\n  <<: [*b, *o]\nsame: *b\n"
         found = formats.loads(text, "yaml")
         assert found["use"] == {"lr": 0.1, "k": 5}
         assert found["both"] == {"lr": 0.1, "k": 1, "z": 3}
@@ -214,7 +221,7 @@ class TestYaml:
             ("? [a, b]\n: [1\n", None),
             ("%YAML 3.0\n---\na: 1\n", None),
             ("%TAG ! x\n%TAG ! y\n---\na: 1\n", None),
-            ("a: \"\\xZZ\"\n", 1),
+            ('a: "\\xZZ"\n', 1),
         ],
     )
     def test_broken_text_is_refused_with_its_line(self, text, line):
@@ -270,15 +277,19 @@ class TestYaml:
                 st.integers(-(2**63), 2**64 - 1),
                 st.floats(),
                 st.text(st.characters(exclude_categories=["Cs"])),
-                st.sampled_from(["no", "2024-01-31", "1e3", "0x1", ".inf", "~", "", " a", "a: b", "- x", "#", "1_0", "\x85"]),
+                st.sampled_from(
+                    ["no", "2024-01-31", "1e3", "0x1", ".inf", "~", "", " a", "a: b", "- x", "#", "1_0", "\x85"]
+                ),
             ),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab1:. é", max_size=3), inner, max_size=3),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text("ab1:. é", max_size=3), inner, max_size=3)
+            ),
             max_leaves=8,
         )
     )
     def test_what_is_written_is_read_back(self, value):
-        for format in ("yaml", "json"):
-            assert encode(formats.loads(formats.dumps({"v": value}, format), format)) == encode({"v": value})
+        for form in ("yaml", "json"):
+            assert encode(formats.loads(formats.dumps({"v": value}, form), form)) == encode({"v": value})
 
 
 class TestToml:
@@ -327,7 +338,9 @@ class TestToml:
 
 @pytest.mark.parametrize("format", ["json", "yaml", "toml"])
 class TestEveryFormat:
-    @pytest.mark.parametrize("data", [b"\xff\xfe{\x00", b"\x80", b"a: \xe9\n", "a = 1".encode("utf-16"), bytes(range(256))])
+    @pytest.mark.parametrize(
+        "data", [b"\xff\xfe{\x00", b"\x80", b"a: \xe9\n", "a = 1".encode("utf-16"), bytes(range(256))]
+    )
     def test_text_that_is_not_utf_8_is_refused_with_the_byte(self, format, data):
         error = caught(data, format)
         assert "is not UTF-8" in str(error)
@@ -357,8 +370,19 @@ class TestEveryFormat:
 class TestFiles:
     @pytest.mark.parametrize(
         ("name", "format"),
-        [("a.json", "json"), ("a.JSON", "json"), ("a.yaml", "yaml"), ("a.yml", "yaml"), ("a.toml", "toml"), ("a.jsonl", "jsonl")]
-        + [("a.ndjson", "jsonl"), ("a.txt", None), ("json", None), (".json", None), ("a.json.bak", None)],
+        [
+            ("a.json", "json"),
+            ("a.JSON", "json"),
+            ("a.yaml", "yaml"),
+            ("a.yml", "yaml"),
+            ("a.toml", "toml"),
+            ("a.jsonl", "jsonl"),
+            ("a.ndjson", "jsonl"),
+            ("a.txt", None),
+            ("json", None),
+            (".json", None),
+            ("a.json.bak", None),
+        ],
     )
     def test_the_name_tells_the_format(self, name, format):
         assert formats.format_of(name) == format
@@ -380,9 +404,11 @@ class TestFiles:
         if value is not None:
             assert found == value
 
-    @pytest.mark.parametrize("text", ['{"a": tru}', '{"a": 1 // c\n}', '{"a": 1,, "b": 2}', '{"a": 1, "a": 2}', '{"a": 1'])
+    @pytest.mark.parametrize(
+        "text", ['{"a": tru}', '{"a": 1 // c\n}', '{"a": 1,, "b": 2}', '{"a": 1, "a": 2}', '{"a": 1']
+    )
     def test_broken_json_is_not_taken_for_something_else(self, text):
-        with pytest.raises(InvalidText, match="JSON|twice"):
+        with pytest.raises(InvalidText, match=r"JSON|twice"):
             formats.loads(text, None)
 
     @pytest.mark.parametrize("text", ["", " \n\t\n", "# only a comment\n", "\ufeff"])
@@ -426,9 +452,9 @@ class TestFiles:
                 buffer[:] = b"1" * len(buffer)
                 return len(buffer)
 
-        for format in ("json", "yaml", "toml"):
+        for form in ("json", "yaml", "toml"):
             with pytest.raises(InvalidText, match="too large"):
-                formats.load(io.BufferedReader(Endless()), format)
+                formats.load(io.BufferedReader(Endless()), form)
         with pytest.raises(InvalidText, match="too large"):
             list(formats.load_lines(io.BufferedReader(Endless())))
 

@@ -14,7 +14,9 @@ OTHER = "cd" * 32
 RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 texts = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20),
-    st.sampled_from(["con", "CON", "con.txt", "aux.", "..", ".", "a.", "a ", " ", "a/b", "%41", "%", "nul", "NUL.x", "~"]),
+    st.sampled_from(
+        ["con", "CON", "con.txt", "aux.", "..", ".", "a.", "a ", " ", "a/b", "%41", "%", "nul", "NUL.x", "~"]
+    ),
     st.text("aAbB.%/ é", min_size=1, max_size=6),
 )
 
@@ -76,7 +78,9 @@ def test_names_up_to_200_bytes_are_taken(name):
     assert layout.unescape_name(layout.escape_name(name, "tag")) == name
 
 
-@pytest.mark.parametrize("file_name", ["", "A", "%41", "%zz", "%6", "a%2fb", ".x", "con", "a.", "%FF", "x~", "#x#", "%61"])
+@pytest.mark.parametrize(
+    "file_name", ["", "A", "%41", "%zz", "%6", "a%2fb", ".x", "con", "a.", "%FF", "x~", "#x#", "%61"]
+)
 def test_file_names_of_others_are_no_tags(file_name):
     if file_name == "%41":
         assert layout.unescape_name(file_name) == "A"
@@ -97,12 +101,16 @@ class TestNamesOfFiles:
         assert layout.parse_object_name(name) is None
         assert layout.parse_object_name(HASH) == HASH
 
-    @pytest.mark.parametrize("name", [HASH, f"{HASH}-{OTHER}~", f"{HASH}-{OTHER[:-1]}", f"abc-{OTHER}", f"{HASH}-{OTHER}\n"])
+    @pytest.mark.parametrize(
+        "name", [HASH, f"{HASH}-{OTHER}~", f"{HASH}-{OTHER[:-1]}", f"abc-{OTHER}", f"{HASH}-{OTHER}\n"]
+    )
     def test_files_with_other_names_are_no_records(self, name):
         assert layout.parse_record_name(name) is None
         assert layout.parse_record_name(f"{HASH}-{OTHER}") == (HASH, OTHER)
 
-    @pytest.mark.parametrize("suffix", [".1", ".0", ".02", ".-2", ".x", ".2 ", ".2.3", ".", ".2\n", ".99999999999999999999"])
+    @pytest.mark.parametrize(
+        "suffix", [".1", ".0", ".02", ".-2", ".x", ".2 ", ".2.3", ".", ".2\n", ".99999999999999999999"]
+    )
     def test_files_with_other_names_are_no_members(self, suffix):
         assert layout.parse_member_name(HASH + suffix) is None
         assert layout.parse_member_name(HASH) == (HASH, 1)
@@ -114,7 +122,8 @@ class TestFormat:
         layout.check_format(b"gemexp 1 sha256\n", "format")
 
     @pytest.mark.parametrize(
-        "line", [b"gemexp 2 sha256\n", b"gemexp 1 sha512\n", b"gemexp 10 blake3\n", b"gemexp 2 sha256 packs\n", b"gemexp 3\n"]
+        "line",
+        [b"gemexp 2 sha256\n", b"gemexp 1 sha512\n", b"gemexp 10 blake3\n", b"gemexp 2 sha256 packs\n", b"gemexp 3\n"],
     )
     def test_another_version_is_told_from_damage(self, line):
         with pytest.raises(UnsupportedFormat) as caught:

@@ -115,7 +115,9 @@ def test_an_old_prefix_of_two_configurations_is_ambiguous(database, registry):
 
 
 def test_columns_fill_in_what_config_json_lacks(database, registry):
-    write_registry(database, [old_row(OLD, 10, config_json=""), old_row(OTHER, 20, config_json='{"hyperparameters": {"k": 3}}')])
+    write_registry(
+        database, [old_row(OLD, 10, config_json=""), old_row(OTHER, 20, config_json='{"hyperparameters": {"k": 3}}')]
+    )
     registry.import_sqlite(str(database))
     assert registry.get(OLD).hyperparameters == {"k": 10}
     assert registry.get(OTHER).hyperparameters == {"k": 3}

@@ -32,7 +32,25 @@ def test_paths_are_read(text, path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".", ".a", "a.", "a..b", "a[", "a[]", "a[-1]", "a[x]", "a[1", "a]b", 'a."open', 'a."\\x"', "a b", "a.[0]", "a:b", "a=b"],
+    [
+        "",
+        ".",
+        ".a",
+        "a.",
+        "a..b",
+        "a[",
+        "a[]",
+        "a[-1]",
+        "a[x]",
+        "a[1",
+        "a]b",
+        'a."open',
+        'a."\\x"',
+        "a b",
+        "a.[0]",
+        "a:b",
+        "a=b",
+    ],
 )
 def test_what_is_no_path_is_refused_with_the_place(text):
     with pytest.raises(InvalidPath, match="is not a path: cannot read on at character") as caught:
@@ -71,9 +89,7 @@ def test_what_is_no_assignment_is_refused(text):
 VALUE = {"a": {"b": [10, {"c": None}]}, "": 1}
 
 
-@pytest.mark.parametrize(
-    ("text", "found"), [("a.b[0]", 10), ("a.b[1].c", None), ("a.b", [10, {"c": None}]), ('""', 1)]
-)
+@pytest.mark.parametrize(("text", "found"), [("a.b[0]", 10), ("a.b[1].c", None), ("a.b", [10, {"c": None}]), ('""', 1)])
 def test_paths_are_followed(text, found):
     assert select(VALUE, parse_path(text)) == found
 
@@ -84,17 +100,17 @@ def test_paths_are_followed(text, found):
         ("x", "there is no 'x'"),
         ("a.c", "there is no 'a.c'"),
         ("a.b[2]", "there is no 'a.b[2]'"),
-        ("a.b.c", "what comes before is not a map, but array"),
-        ("a[0]", "what comes before is not an array, but map"),
-        ("a.b[0].x", "what comes before is not a map, but int"),
-        ("a.b[0][0]", "what comes before is not an array, but int"),
+        ("a.b.c", "'a.b' is array"),
+        ("a[0]", "'a' is map"),
+        ("a.b[0].x", "'a.b[0]' is int"),
+        ("a.b[0][0]", "'a.b[0]' is int"),
         ("a.b[99999999999999999999]", "there is no"),
     ],
 )
 def test_paths_that_lead_nowhere_are_refused_where_they_end(text, words):
     with pytest.raises(InvalidPath) as caught:
         select(VALUE, parse_path(text))
-    assert words in str(caught.value)
+    assert words in f"{caught.value}: {caught.value.hint}"
 
 
 def test_the_hint_guesses_what_was_meant():

@@ -182,14 +182,18 @@ class TestLookingUp:
 
     def test_listed_configs_have_all_their_fields(self, registry):
         for count in (1, 40):  # few and many take different ways to the tags
-            registry.add_many(make(number, description=f"d{number}", tags=["t", f"t{number}"]) for number in range(count))
+            registry.add_many(
+                make(number, description=f"d{number}", tags=["t", f"t{number}"]) for number in range(count)
+            )
             for config in registry.list_all():
                 number = config.hyperparameters["n"]
                 assert config.description == f"d{number}"
                 assert config.tags == ["t", f"t{number}"]
 
     def test_tags_are_searched_newest_first(self, registry):
-        registry.add_many([make(day, created_at=f"2024-01-0{day}", tags=["t"] if day != 2 else []) for day in (1, 2, 3)])
+        registry.add_many(
+            [make(day, created_at=f"2024-01-0{day}", tags=["t"] if day != 2 else []) for day in (1, 2, 3)]
+        )
         assert [config.hyperparameters["n"] for config in registry.search_by_tag("t")] == [3, 1]
         for tag in ("none", "", "T", "x" * 500, "../t", "\udc80"):
             assert registry.search_by_tag(tag) == []

@@ -142,7 +142,9 @@ class TestTags:
         assert registry.resolve(one[:6]) == one
         assert registry.resolve(f"tag:{one[:6]}") == other
 
-    @pytest.mark.parametrize("tag", ["a/b", "../up", "Best", "a b", "ü", "con", "x:y", ".", "%41", "tag:x", "a\nb", "best:"])
+    @pytest.mark.parametrize(
+        "tag", ["a/b", "../up", "Best", "a b", "ü", "con", "x:y", ".", "%41", "tag:x", "a\nb", "best:"]
+    )
     def test_unusual_tags_are_found_by_their_exact_name(self, registry, one, tag):
         odd = registry.register(make(4, tags=[tag]))
         assert registry.resolve(f"tag:{tag}") == odd
@@ -161,7 +163,7 @@ class TestPaths:
         assert registry.resolve_with_path(f"{one}:{path}") == (one, ("hyperparameters", "a:b", "c", 0))
         assert registry.resolve_with_path(f"best:{path}") == (one, ("hyperparameters", "a:b", "c", 0))
 
-    def test_a_tag_may_hold_colons(self, registry, one):
+    def test_a_tag_may_hold_colons(self, registry):
         timed = registry.register(make(5, tags=["t:12:30"]))
         assert registry.resolve_with_path("t:12:30") == (timed, ())
         assert registry.resolve_with_path("t:12:30:hyperparameters.n") == (timed, ("hyperparameters", "n"))

@@ -69,14 +69,24 @@ def test_lengths_of_two_digits_count_as_numbers(folder):
 
 def test_files_with_other_names_are_passed_over(folder):
     turn(folder, sets.add, ONE)
-    for name in (f"{ONE}.2~", f".{ONE}.Xy", f"{ONE}.1", f"{ONE}.02", "README", f"{OTHER}.0", OTHER.upper().replace("0", "A")):
+    for name in (
+        f"{ONE}.2~",
+        f".{ONE}.Xy",
+        f"{ONE}.1",
+        f"{ONE}.02",
+        "README",
+        f"{OTHER}.0",
+        OTHER.upper().replace("0", "A"),
+    ):
         with open(f"{folder.root}/{SET}/{name}", "wb"):
             pass
     assert sets.members(folder, SET) == {ONE}
     assert sets.length(folder, SET, ONE) == 1
 
 
-@pytest.mark.parametrize("present", [subset for size in range(5) for subset in itertools.combinations(range(1, 5), size)])
+@pytest.mark.parametrize(
+    "present", [subset for size in range(5) for subset in itertools.combinations(range(1, 5), size)]
+)
 def test_both_ways_of_asking_agree_whatever_an_incomplete_copy_left(folder, present):
     os.makedirs(f"{folder.root}/{SET}")
     for number in present:
