@@ -9,7 +9,9 @@ expected maximum of N independent trials, and the probabilistic Sharpe ratio of 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
+from typing import Any
 
 _EULER = 0.5772156649015329
 _NORMAL = NormalDist()
@@ -63,3 +65,15 @@ def deflated_sharpe(
         return None
     beyond = sharpe - expected_maximum(trials, 1.0 / (observations - 1) if variance is None else variance)
     return _NORMAL.cdf(beyond * math.sqrt(observations - 1) / math.sqrt(error))
+
+
+def deflated_from_moments(moments: Mapping[str, Any], *, trials: int, variance: float | None = None) -> float | None:
+    """Return `deflated_sharpe` from the ``moments`` of an outcome's summary."""
+    return deflated_sharpe(
+        moments["sharpe_per_day"],
+        observations=moments["observations"],
+        skewness=moments["skewness"],
+        kurtosis=moments["kurtosis"],
+        trials=trials,
+        variance=variance,
+    )

@@ -79,6 +79,12 @@ def equity(returns: Floats) -> Floats:
     return grown
 
 
+def drawdowns(value: Floats) -> Floats:
+    """Return by day the loss from the highest value so far, the start value 1 counted; ``value`` as `equity` gives."""
+    lost: Floats = 1.0 - value / np.maximum(np.maximum.accumulate(value), 1.0)
+    return lost
+
+
 def moments(returns: Floats, basis: Basis) -> dict[str, float | int | None]:
     """Return what the deflated Sharpe ratio needs to know of the returns, shape (n,).
 

@@ -121,6 +121,12 @@ class Parameters:
         return cls(**plain)
 
 
+def parameters_in(config: ExperimentConfig) -> dict[str, Any]:
+    """Return the hyperparameters of ``config`` that are parameters of a run, such as those of a registered one."""
+    known = {field.name for field in fields(Parameters)}
+    return {name: value for name, value in config.hyperparameters.items() if name in known}
+
+
 def experiment_of(config: ExperimentConfig, parameters: Parameters) -> ExperimentConfig:
     """Return the experiment that a run of ``config`` is: its scoring, with the parameters as hyperparameters.
 

@@ -1,21 +1,47 @@
-"""A backtest's outcome in the store: as a general outcome with its two tables, and how many were tried on its panel."""
+"""A backtest's outcome in the store: as a general outcome with its two tables, and how many were tried on its panel.
+
+Imports no numpy, so that what was stored can be read without it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections.abc import Iterable
+from statistics import variance
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gemexp.backtest import report
-from gemexp.backtest.outcome import Outcome
+from gemexp.errors import Corrupt, NotFound
 from gemexp.outcome import StoredOutcome, data_key
 from gemexp.recording import RunParts
 from gemexp.registry import ExperimentRegistry
+from gemexp.store import layout
 from gemexp.store.objects import hash_of
+
+if TYPE_CHECKING:
+    from gemexp.backtest.outcome import Outcome
 
 WINDOWS_FILE = "windows.csv"
 DAILY_FILE = "daily.csv"
 
 _SERIES = ("strategy", "equal_weight", "momentum", "cap_weighted")
 _NO_FIGURES = ("windows", "days", "periods_per_year", "moments", "notes")
+
+
+class Trials(NamedTuple):
+    """What was tried on a panel.
+
+    Args:
+        configs: Hashes of the configurations.
+        variance: The variance (ddof 1) of their Sharpe ratios per day; None where fewer than two are known.
+    """
+
+    configs: frozenset[str]
+    variance: float | None
+
+    @property
+    def number(self) -> int:
+        """How many configurations were tried."""
+        return len(self.configs)
 
 
 def metrics(outcome: Outcome) -> dict[str, float | None]:
@@ -43,6 +69,8 @@ def details(outcome: Outcome) -> dict[str, Any]:
 
 def artifacts(outcome: Outcome) -> dict[str, bytes]:
     """Return the tables of an outcome by file name."""
+    from gemexp.backtest import report
+
     return {
         WINDOWS_FILE: report.windows_csv(outcome).encode(),
         DAILY_FILE: report.daily_csv(outcome).encode(),
@@ -67,10 +95,12 @@ def record(
     started: str | None = None,
     duration: float | None = None,
     verifies: str | None = None,
+    parents: Iterable[str] = (),
 ) -> str:
     """Register what was run and store what came out; return the outcome's hash.
 
-    The description and tags of the experiment are taken over, even if it was registered before.
+    The description and tags of the experiment are taken over, even if it was registered before; ``parents`` are the
+    hashes of configurations that it was made from.
     """
     parts: RunParts = {
         "artifacts": artifacts(outcome),
@@ -83,14 +113,29 @@ def record(
         parts["duration"] = duration
     if verifies is not None:
         parts["verifies"] = verifies
-    registry.register(outcome.experiment)
+    registry.register(outcome.experiment, parents=parents)
     return registry.record(outcome.experiment, metrics(outcome), **parts)
 
 
 def trials(registry: ExperimentRegistry, panel_digest: str) -> set[str]:
     """Return the configurations that were tried on a panel: those with an outcome on it, deleted ones left out."""
-    key = data_key(panel_digest)
-    return {run.config for run in registry.runs() if run.data == key}
+    return set(_latest(registry, panel_digest))
+
+
+def tried(registry: ExperimentRegistry, panel_digest: str, *, also: StoredOutcome | None = None) -> Trials:
+    """Return what was tried on a panel, and how the Sharpe ratios of it vary; see `trials`.
+
+    Args:
+        registry: The opened store.
+        panel_digest: The panel.
+        also: An outcome that counts whether it is stored yet or not.
+    """
+    latest = _latest(registry, panel_digest)
+    values = {config: _sharpe_per_day(_details(registry, found)) for config, found in latest.items()}
+    if also is not None:
+        values[also.config] = _sharpe_per_day(also.details)
+    known = [value for value in values.values() if value is not None]
+    return Trials(frozenset(values), variance(known) if len(known) > 1 else None)
 
 
 def outcomes_of(registry: ExperimentRegistry, rev: str) -> dict[str, str]:
@@ -106,3 +151,32 @@ def outcomes_of(registry: ExperimentRegistry, rev: str) -> dict[str, str]:
             if isinstance(outcome.data, str) and "result_digest" in outcome.details:
                 found.setdefault(outcome.data, run.outcome)
     return found
+
+
+def panel_cache(registry: ExperimentRegistry) -> str:
+    """Return the folder, inside the store's own part that is never shared, where parsed panels are kept."""
+    return os.path.join(registry.root, layout.PANELS)
+
+
+def _latest(registry: ExperimentRegistry, panel_digest: str) -> dict[str, str]:
+    """Return configuration -> its latest outcome on a panel."""
+    key = data_key(panel_digest)
+    found: dict[str, str] = {}
+    for run in registry.runs():  # newest first
+        if run.data == key:
+            found.setdefault(run.config, run.outcome)
+    return found
+
+
+def _details(registry: ExperimentRegistry, outcome_hash: str) -> dict[str, Any]:
+    try:
+        return registry.outcome(outcome_hash).details
+    except (NotFound, Corrupt):
+        return {}  # a trial it was nevertheless; fsck tells what is wrong with it
+
+
+def _sharpe_per_day(of: dict[str, Any]) -> float | None:
+    value: Any = of
+    for step in ("summary", "moments", "sharpe_per_day"):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, float) and value == value else None

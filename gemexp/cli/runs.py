@@ -143,7 +143,7 @@ def _deflated(ranked: list[Ranked]) -> list[float | None]:
     moments = values_of(ranked, ("summary", "moments"))
     if not any(moments):
         return [None] * len(ranked)
-    from gemexp.backtest.report import deflated_from_moments
+    from gemexp.backtest.deflated import deflated_from_moments
 
     return [
         deflated_from_moments(found, trials=one.trials) if isinstance(found, dict) else None
