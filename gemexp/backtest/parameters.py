@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from gemexp.config import ExperimentConfig
@@ -62,22 +63,9 @@ class Parameters:
     periods_per_year: int | None = None
 
     def __post_init__(self) -> None:
-        keep = object.__setattr__
-        keep(self, "start", _date("start", self.start))
-        keep(self, "end", _date("end", self.end))
-        keep(self, "walk", f"{_walk_days(self.walk)}d")
-        keep(self, "k", _integer("k", self.k, least=1))
-        keep(self, "seed", _integer("seed", self.seed))
-        keep(self, "bps", _number("bps", self.bps, least=0.0))
-        keep(self, "lag", _integer("lag", self.lag, least=1))
-        keep(self, "horizons", _horizons(self.horizons))
-        keep(self, "risk_free_rate", _number("risk-free-rate", self.risk_free_rate, above=-1.0))
-        keep(self, "delisting_return", _number("delisting-return", self.delisting_return, least=-1.0))
-        keep(self, "n_bootstrap", _integer("n-bootstrap", self.n_bootstrap, least=0))
-        if not isinstance(self.allow_fewer, bool):
-            raise UsageError(f"'allow-fewer' is {inline(self.allow_fewer)}, not true or false")
-        if self.periods_per_year is not None:
-            keep(self, "periods_per_year", _integer("periods-per-year", self.periods_per_year, least=1))
+        for field in fields(self):
+            checked = check_parameter(field.name, getattr(self, field.name), shown=field.name.replace("_", "-"))
+            object.__setattr__(self, field.name, checked)
         if self.end <= self.start:
             raise UsageError(f"'end' is {self.end}, not after 'start', {self.start}")
         if self.start.toordinal() + self.walk_days >= self.end.toordinal():
@@ -143,6 +131,20 @@ def experiment_of(config: ExperimentConfig, parameters: Parameters) -> Experimen
     )
 
 
+def check_parameter(name: str, value: Any, *, shown: str) -> Any:
+    """Return the value of one parameter in the form that it is kept in.
+
+    Args:
+        name: The parameter.
+        value: Its value.
+        shown: What to call it in errors.
+
+    Raises:
+        UsageError: The value makes no sense, whatever the others are.
+    """
+    return _CHECKS[name](shown, value)
+
+
 def _date(name: str, value: Any) -> date:
     if type(value) is date:
         return value
@@ -155,13 +157,19 @@ def _date(name: str, value: Any) -> date:
     raise UsageError(f"'{name}' is {shown}, not a date", hint="write it as YYYY-MM-DD")
 
 
-def _walk_days(walk: Any) -> int:
-    match = _WALK.fullmatch(walk) if isinstance(walk, str) else None
+def _walk(name: str, value: Any) -> str:
+    match = _WALK.fullmatch(value) if isinstance(value, str) else None
     days = int(match[1]) * _DAYS[match[2]] if match else 0
     if days < 1:
-        shown = inline(walk) if isinstance(walk, str) else f"'{walk}'"
-        raise UsageError(f"'walk' is {shown}, not a number of days or weeks", hint="write it as 30d or 2w")
-    return days
+        shown = inline(value) if isinstance(value, str) else f"'{value}'"
+        raise UsageError(f"'{name}' is {shown}, not a number of days or weeks", hint="write it as 30d or 2w")
+    return f"{days}d"
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"'{name}' is {inline(value)}, not true or false", hint="write true or false")
+    return value
 
 
 def _integer(name: str, value: Any, *, least: int | None = None) -> int:
@@ -194,10 +202,29 @@ def _number(name: str, value: Any, *, least: float | None = None, above: float |
     return number
 
 
-def _horizons(horizons: Any) -> tuple[int, ...]:
-    if isinstance(horizons, (str, bytes)) or not isinstance(horizons, Iterable):
-        raise UsageError(f"'horizons' is {horizons!r}, not a list of days")
-    days = sorted({_integer("horizons", item, least=1) for item in horizons})
+def _horizons(name: str, value: Any) -> tuple[int, ...]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise UsageError(f"'{name}' is {value!r}, not a list of days", hint="write it as a list, such as [7, 30]")
+    days = sorted({_integer(name, item, least=1) for item in value})
     if days and days[-1] > _MAX_HORIZON:
-        raise UsageError(f"'horizons' has {days[-1]} days, more than {_MAX_HORIZON}")
+        raise UsageError(f"'{name}' has {days[-1]} days, more than {_MAX_HORIZON}", hint="name fewer days")
     return tuple(days)
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "start": _date,
+    "end": _date,
+    "walk": _walk,
+    "k": partial(_integer, least=1),
+    "seed": _integer,
+    "bps": partial(_number, least=0.0),
+    "lag": partial(_integer, least=1),
+    "horizons": _horizons,
+    "risk_free_rate": partial(_number, above=-1.0),
+    "delisting_return": partial(_number, least=-1.0),
+    "allow_fewer": _flag,
+    "n_bootstrap": partial(_integer, least=0),
+    "periods_per_year": lambda name, value: None if value is None else _integer(name, value, least=1),
+}
+PARAMETERS = tuple(_CHECKS)
+"""The names of all parameters, in the order of `Parameters`."""

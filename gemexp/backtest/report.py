@@ -11,9 +11,13 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from gemexp.backtest.deflated import deflated_from_moments
+import numpy as np
+
+from gemexp.backtest.arrays import Floats
+from gemexp.backtest.deflated import deflated_sharpe
 from gemexp.backtest.metrics import equity
 from gemexp.backtest.outcome import Outcome, canonical
 
@@ -21,12 +25,11 @@ _CONFIG = ("start", "end", "k", "seed", "bps", "lag")
 _NOT_METRICS = ("windows", "days", "periods_per_year", "moments", "notes")
 
 
-def summary(outcome: Outcome, outcome_hash: str, *, trials: int = 1, variance: float | None = None) -> dict[str, Any]:
+def summary(outcome: Outcome, *, trials: int = 1, variance: float | None = None) -> dict[str, Any]:
     """Return the content of ``summary.json``.
 
     Args:
         outcome: The outcome.
-        outcome_hash: What names it in a store, whether it is stored or not; see `gemexp.backtest.tracking.stored`.
         trials: How many different configurations were tried on the panel, this one counted. It is no part of the
             outcome: another trial changes what this one means, not what it found.
         variance: The variance of the trials' Sharpe ratios per day, where it is known; see `deflated_sharpe`.
@@ -49,7 +52,7 @@ def summary(outcome: Outcome, outcome_hash: str, *, trials: int = 1, variance: f
             "tags": list(outcome.experiment.tags),
             "feature_weights": dict(outcome.experiment.feature_weights),
         },
-        "outcome_hash": outcome_hash,
+        "outcome_hash": outcome.digest,
         "metrics": {
             **{name: figure for name, figure in found.items() if name not in _NOT_METRICS},
             "deflated_sharpe": {"value": canonical(value), "trials": trials},
@@ -57,6 +60,18 @@ def summary(outcome: Outcome, outcome_hash: str, *, trials: int = 1, variance: f
         "notes": found["notes"],
         "warnings": list(outcome.warnings),
     }
+
+
+def deflated_from_moments(moments: dict[str, Any], *, trials: int, variance: float | None = None) -> float | None:
+    """Return the deflated Sharpe ratio from the ``moments`` of an outcome's summary."""
+    return deflated_sharpe(
+        moments["sharpe_per_day"],
+        observations=moments["observations"],
+        skewness=moments["skewness"],
+        kurtosis=moments["kurtosis"],
+        trials=trials,
+        variance=variance,
+    )
 
 
 def windows_csv(outcome: Outcome) -> str:
@@ -74,15 +89,31 @@ def windows_csv(outcome: Outcome) -> str:
 def daily_csv(outcome: Outcome) -> str:
     """Return the text of ``daily.csv``: by day and portfolio the net return, and the value of 1 at the start."""
     daily = outcome.daily
-    columns: dict[str, Sequence[Any]] = {
-        "date": [date.fromordinal(day).isoformat() for day in daily.days.tolist()],
-        "window": daily.window.tolist(),
-    }
+    header = ["date", "window"]
+    columns: list[Iterable[str]] = [_dates(daily.days.tobytes()), map(str, daily.window.tolist())]
     for name, returns in daily.returns.items():
-        blank = [None] * len(daily.days)
-        columns[f"{name}_return"] = blank if returns is None else canonical(returns.tolist())
-        columns[f"{name}_equity"] = blank if returns is None else canonical(equity(returns).tolist())
-    return _csv(list(columns), zip(*columns.values(), strict=True))
+        header += [f"{name}_return", f"{name}_equity"]
+        blank = ("",) * len(daily.days)
+        columns += (blank, blank) if returns is None else _returns_and_equity(returns.tobytes())
+    lines = [",".join(header), *map(",".join, zip(*columns, strict=True)), ""]  # no cell needs quotes
+    return "\n".join(lines)
+
+
+# In a sweep the dates and the baselines are the same from one configuration to the next, and writing numbers as
+# text is most of the work.
+@lru_cache(maxsize=4)
+def _dates(days: bytes) -> tuple[str, ...]:
+    return tuple(date.fromordinal(day).isoformat() for day in np.frombuffer(days, np.int64).tolist())
+
+
+@lru_cache(maxsize=16)
+def _returns_and_equity(returns: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    values = np.frombuffer(returns, np.float64)
+    return _texts(values), _texts(equity(values))
+
+
+def _texts(values: Floats) -> tuple[str, ...]:
+    return tuple("" if value is None else repr(value) for value in map(canonical, values.tolist()))
 
 
 def _csv(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:

@@ -68,6 +68,25 @@ def terms_of(config: ExperimentConfig, panel: Panel) -> tuple[Term, ...]:
     Raises:
         InvalidInput: The configuration makes no sense by itself, or the panel cannot give one of its features.
     """
+    transformations = check_config(config, panel)
+    terms = tuple(
+        Term(name, transformation, config.feature_weights[name])
+        for name, transformation in transformations.items()
+        if config.feature_weights.get(name, 0.0) != 0.0
+    )
+    if not terms:
+        raise InvalidInput("all feature weights are zero", hint="a score needs at least one feature with a weight")
+    if not math.isfinite(total(abs(term.weight) for term in terms)):
+        raise InvalidInput("the feature weights are so large that their sum is not finite")
+    return terms
+
+
+def check_config(config: ExperimentConfig, panel: Panel) -> dict[str, str]:
+    """Check each feature, weight and transformation by itself; return the transformations in order of feature.
+
+    Raises:
+        InvalidInput: One of them is unknown or makes no sense, or the panel cannot give a feature.
+    """
     names = config.feature_names
     for section in ("feature_weights", "feature_transformations"):
         for name in getattr(config, section):
@@ -80,17 +99,7 @@ def terms_of(config: ExperimentConfig, panel: Panel) -> tuple[Term, ...]:
             raise InvalidValue(f"is {inline(weight)}, not a finite number", path=("feature_weights", name))
     for name in sorted(names):
         features.check_feature(name, panel)
-    transformations = {name: _transformation(name, config, panel) for name in sorted(names)}
-    terms = tuple(
-        Term(name, transformation, config.feature_weights[name])
-        for name, transformation in transformations.items()
-        if config.feature_weights.get(name, 0.0) != 0.0
-    )
-    if not terms:
-        raise InvalidInput("all feature weights are zero", hint="a score needs at least one feature with a weight")
-    if not math.isfinite(total(abs(term.weight) for term in terms)):
-        raise InvalidInput("the feature weights are so large that their sum is not finite")
-    return terms
+    return {name: _transformation(name, config, panel) for name in sorted(names)}
 
 
 def eligible_assets(terms: Sequence[Term], market: Market) -> Bools:
