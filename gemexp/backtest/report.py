@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gemexp.backtest.arrays import Floats
-from gemexp.backtest.deflated import deflated_sharpe
+from gemexp.backtest.deflated import deflated_from_moments
 from gemexp.backtest.metrics import equity
 from gemexp.backtest.outcome import Outcome, canonical
 
@@ -25,11 +25,12 @@ _CONFIG = ("start", "end", "k", "seed", "bps", "lag")
 _NOT_METRICS = ("windows", "days", "periods_per_year", "moments", "notes")
 
 
-def summary(outcome: Outcome, *, trials: int = 1, variance: float | None = None) -> dict[str, Any]:
+def summary(outcome: Outcome, outcome_hash: str, *, trials: int = 1, variance: float | None = None) -> dict[str, Any]:
     """Return the content of ``summary.json``.
 
     Args:
         outcome: The outcome.
+        outcome_hash: What names it in a store, whether it is stored or not; see `gemexp.backtest.tracking.stored`.
         trials: How many different configurations were tried on the panel, this one counted. It is no part of the
             outcome: another trial changes what this one means, not what it found.
         variance: The variance of the trials' Sharpe ratios per day, where it is known; see `deflated_sharpe`.
@@ -52,7 +53,7 @@ def summary(outcome: Outcome, *, trials: int = 1, variance: float | None = None)
             "tags": list(outcome.experiment.tags),
             "feature_weights": dict(outcome.experiment.feature_weights),
         },
-        "outcome_hash": outcome.digest,
+        "outcome_hash": outcome_hash,
         "metrics": {
             **{name: figure for name, figure in found.items() if name not in _NOT_METRICS},
             "deflated_sharpe": {"value": canonical(value), "trials": trials},
@@ -60,18 +61,6 @@ def summary(outcome: Outcome, *, trials: int = 1, variance: float | None = None)
         "notes": found["notes"],
         "warnings": list(outcome.warnings),
     }
-
-
-def deflated_from_moments(moments: dict[str, Any], *, trials: int, variance: float | None = None) -> float | None:
-    """Return the deflated Sharpe ratio from the ``moments`` of an outcome's summary."""
-    return deflated_sharpe(
-        moments["sharpe_per_day"],
-        observations=moments["observations"],
-        skewness=moments["skewness"],
-        kurtosis=moments["kurtosis"],
-        trials=trials,
-        variance=variance,
-    )
 
 
 def windows_csv(outcome: Outcome) -> str:
