@@ -8,11 +8,30 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 # A repository may come from anyone: nothing in its settings may run a program of its own, or wait for input.
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager")
 _GIT_SECONDS = 20.0
+
+
+class Surroundings(NamedTuple):
+    """What a run ran in.
+
+    Args:
+        environment: See `environment`.
+        code: See `code_version`.
+        by: See `user`.
+    """
+
+    environment: dict[str, Any]
+    code: dict[str, Any] | None
+    by: str | None
+
+
+def surroundings() -> Surroundings:
+    """Return what a run that starts or ends now runs in."""
+    return Surroundings(environment(), code_version(), user())
 
 
 @cache

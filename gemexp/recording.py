@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, NamedTuple, Self, TypedDict, Unpack
 
 from gemexp import environment, formats, registering
 from gemexp.config import ExperimentConfig, now
+from gemexp.environment import Surroundings
 from gemexp.errors import InvalidInput
 from gemexp.notation import inline
 from gemexp.outcome import StoredOutcome, check_metrics, data_key
 from gemexp.store import objects, records
 from gemexp.store.files import Folder
 from gemexp.store.records import Run
+
+# Large enough to share the file system's commits, small enough to hold in memory with artifacts.
+_BATCH_RUNS = 256
 
 Artifact = bytes | str | os.PathLike[str]
 
@@ -40,6 +45,57 @@ class RunParts(TypedDict, total=False):
     verifies: str
 
 
+class Finished(NamedTuple):
+    """A run that is over and can be recorded: checked, and nothing written yet.
+
+    Args:
+        config: What was run.
+        outcome: The bytes of its outcome's object.
+        artifacts: Content by hash.
+        data: Key of what it ran on, see `gemexp.outcome.data_key`.
+        started: When it began, ISO 8601.
+        duration: How long it took, in seconds; None if not measured.
+        verifies: Hash of the outcome that it was to give again.
+    """
+
+    config: ExperimentConfig
+    outcome: bytes
+    artifacts: dict[str, bytes]
+    data: str | None
+    started: str
+    duration: float | None
+    verifies: str | None
+
+
+def finish(config: ExperimentConfig, metrics: Mapping[str, float | None], **parts: Unpack[RunParts]) -> Finished:
+    """Check what is to be recorded of a run, and bring it into the form that it is stored in.
+
+    Needs no store, so that the processes of a sweep can do it for the one that writes.
+
+    Raises:
+        InvalidInput: A part cannot be stored.
+    """
+    contents = {name: _content(name, artifact) for name, artifact in parts.get("artifacts", {}).items()}
+    hashes = {name: objects.hash_of(content) for name, content in contents.items()}
+    registering.validate(config)
+    outcome = StoredOutcome(
+        config=config.config_hash,
+        metrics=check_metrics(metrics),
+        data=parts.get("data"),
+        artifacts=hashes,
+        details=dict(parts.get("details", {})),
+    )
+    return Finished(
+        config=config,
+        outcome=outcome.to_bytes(),
+        artifacts={hashes[name]: content for name, content in contents.items()},
+        data=data_key(outcome.data),
+        started=parts.get("started", now()),
+        duration=float(parts["duration"]) if "duration" in parts else None,
+        verifies=parts.get("verifies"),
+    )
+
+
 def record(
     folder: Folder, config: ExperimentConfig, metrics: Mapping[str, float | None], **parts: Unpack[RunParts]
 ) -> str:
@@ -58,35 +114,56 @@ def record(
         InvalidInput: A part cannot be stored; nothing was written.
         StoreUnwritable: The file system refused.
     """
-    contents = {name: _content(name, artifact) for name, artifact in parts.get("artifacts", {}).items()}
-    registering.validate(config)
-    outcome = StoredOutcome(
-        config=config.config_hash,
-        metrics=check_metrics(metrics),
-        data=parts.get("data"),
-        artifacts={name: objects.hash_of(content) for name, content in contents.items()},
-        details=dict(parts.get("details", {})),
-    )
-    content = outcome.to_bytes()
-    run = Run(
-        config=outcome.config,
-        outcome=objects.hash_of(content),
-        created_at=parts.get("started", now()),
-        data=data_key(outcome.data),
-        duration=float(parts["duration"]) if "duration" in parts else None,
-        environment=environment.environment(),
-        code=environment.code_version(),
-        by=environment.user(),
-        verifies=parts.get("verifies"),
-    )
-    if not records.metadata(folder, outcome.config).puts:
-        registering.register_all(folder, [config], [])
+    return record_all(folder, [finish(config, metrics, **parts)])[0]
+
+
+def record_all(folder: Folder, finished: Iterable[Finished], *, surroundings: Surroundings | None = None) -> list[str]:
+    """Store many outcomes and the records of their runs, sharing the cost of making them durable.
+
+    They are written in batches as they come; each batch is durable before the next begins.
+
+    Args:
+        folder: The store.
+        finished: The runs; the configurations of those that are not registered yet are.
+        surroundings: What they ran in; what is so now if not given.
+
+    Returns:
+        The outcomes' hashes.
+
+    Raises:
+        StoreUnwritable: The file system refused; the batches before are stored.
+    """
+    around = environment.surroundings() if surroundings is None else surroundings
+    runs = iter(finished)
+    hashes: list[str] = []
+    while batch := list(islice(runs, _BATCH_RUNS)):
+        hashes += _record_batch(folder, batch, around)
+    return hashes
+
+
+def _record_batch(folder: Folder, finished: list[Finished], around: Surroundings) -> list[str]:
+    """Store a batch: configurations, then artifacts, then the outcomes that name them, then the records of the runs."""
+    unknown = [one.config for one in finished if not records.metadata(folder, one.config.config_hash).puts]
+    registering.register_all(folder, unknown, [])
     with folder.batch() as batch:
-        for artifact in contents.values():
-            objects.put(batch, artifact)
-        objects.put(batch, content)
-        records.run(batch, run)
-    return run.outcome
+        for one in finished:
+            for content in one.artifacts.values():
+                objects.put(batch, content)
+        outcomes = [objects.put(batch, one.outcome) for one in finished]
+        for one, outcome in zip(finished, outcomes, strict=True):
+            run = Run(
+                config=one.config.config_hash,
+                outcome=outcome,
+                created_at=one.started,
+                data=one.data,
+                duration=one.duration,
+                environment=around.environment,
+                code=around.code,
+                by=around.by,
+                verifies=one.verifies,
+            )
+            records.run(batch, run)
+    return outcomes
 
 
 class ActiveRun:

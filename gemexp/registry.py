@@ -18,9 +18,10 @@ from gemexp.store.records import Metadata, Run
 
 if TYPE_CHECKING:
     from gemexp.compare import Diff
+    from gemexp.environment import Surroundings
     from gemexp.outcome import StoredOutcome
     from gemexp.query.ranking import Ranked
-    from gemexp.recording import ActiveRun, RunParts
+    from gemexp.recording import ActiveRun, Finished, RunParts
     from gemexp.store.check import Problem, Repair, Report
 
 
@@ -297,16 +298,20 @@ class ExperimentRegistry:
         Args:
             config: A configuration, registered if it is not yet, or a revision.
             metrics: Number by name; None for one that is not defined.
-            **parts: Artifacts, data and more, see `gemexp.recording.RunParts`. A configuration with two outcomes on
-                one ``data`` is not reproducible.
+            **parts: Artifacts, data and more, see `gemexp.recording.RunParts`.
 
         Raises:
-            InvalidInput: A part cannot be stored; nothing was written.
-            StoreUnwritable: The file system refused.
+            InvalidInput, StoreUnwritable: See `gemexp.recording.record`.
         """
         from gemexp import recording
 
         return recording.record(self._folder, self._config(config), metrics, **parts)
+
+    def record_all(self, finished: Iterable[Finished], *, surroundings: Surroundings | None = None) -> list[str]:
+        """Store what `gemexp.recording.finish` made of many runs, as `gemexp.recording.record_all` does."""
+        from gemexp import recording
+
+        return recording.record_all(self._folder, finished, surroundings=surroundings)
 
     def run(self, config: ExperimentConfig | str, *, data: Any = None) -> ActiveRun:
         """Return a run to use as a context manager: ``with registry.run(config) as run: run.log(loss=0.3)``.
@@ -344,8 +349,7 @@ class ExperimentRegistry:
     def rank(self, metric: str, *, tag: str | None = None, smallest: bool = False) -> list[Ranked]:
         """Return configurations by a metric of their latest outcomes, best first.
 
-        Raises:
-            NotFound: No outcome has that metric.
+        Raises NotFound if no outcome has that metric.
         """
         from gemexp.query import ranking
 
