@@ -41,7 +41,7 @@ def equity_picture(outcome: Outcome) -> bytes:
             style = {"color": colour, "linewidth": 1.6 if strong else 1.0, "zorder": 3 if strong else 2}
             value = metrics.equity(returns)
             above.plot(days, value, label=label, **style)
-            below.plot(days, metrics.drawdowns(value), **style)
+            below.plot(days, -metrics.drawdowns(value), **style)
         above.set_ylabel("value of 1 invested")
         below.set_ylabel("drawdown")
         above.legend(loc="upper left", frameon=False)

@@ -24,7 +24,7 @@ WINDOWS_FILE = "windows.csv"
 DAILY_FILE = "daily.csv"
 
 _SERIES = ("strategy", "equal_weight", "momentum", "cap_weighted")
-_NO_FIGURES = ("windows", "days", "periods_per_year", "moments", "notes")
+_NO_FIGURES = ("windows", "days", "periods_per_year", "moments", "notes", "ci95", "horizons")
 
 
 class Trials(NamedTuple):
@@ -53,9 +53,7 @@ def metrics(outcome: Outcome) -> dict[str, float | None]:
         if name == "strategy":
             found |= value
         elif isinstance(value, dict):
-            found |= {
-                f"{name}.{inner}": figure for inner, figure in value.items() if not isinstance(figure, (dict, list))
-            }
+            found |= {f"{name}.{inner}": figure for inner, figure in value.items()}
         elif name not in _SERIES:
             found[name] = value
     return found
@@ -122,16 +120,18 @@ def trials(registry: ExperimentRegistry, panel_digest: str) -> set[str]:
     return set(_latest(registry, panel_digest))
 
 
-def tried(registry: ExperimentRegistry, panel_digest: str, *, also: StoredOutcome | None = None) -> Trials:
+def tried(registry: ExperimentRegistry | None, panel_digest: str, *, also: StoredOutcome | None = None) -> Trials:
     """Return what was tried on a panel, and how the Sharpe ratios of it vary; see `trials`.
 
     Args:
-        registry: The opened store.
+        registry: The opened store; None if nothing was tried before.
         panel_digest: The panel.
         also: An outcome that counts whether it is stored yet or not.
     """
-    latest = _latest(registry, panel_digest)
-    values = {config: _sharpe_per_day(_details(registry, found)) for config, found in latest.items()}
+    values: dict[str, float | None] = {}
+    if registry is not None:
+        for config, outcome_hash in _latest(registry, panel_digest).items():
+            values[config] = _sharpe_per_day(_details(registry, outcome_hash))
     if also is not None:
         values[also.config] = _sharpe_per_day(also.details)
     known = [value for value in values.values() if value is not None]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gemexp.cli.completion import complete_tag
 from gemexp.cli.output import config_line, echo_json, page
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.config import ExperimentConfig
+
+if TYPE_CHECKING:
+    from gemexp.registry import ExperimentRegistry
 
 _LIMIT = click.option(
     "-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="List at most so many."
@@ -27,8 +32,12 @@ _ALL = click.option("--all", "everything", is_flag=True, help="List all.")
 def list_command(
     session: Session, *, limit: int, everything: bool, tag: str | None, key: str | None, as_json: bool
 ) -> None:
-    """List configurations, newest first."""
-    _print(session.open().find(tag=tag, sort=key, limit=None if everything else limit), as_json=as_json)
+    """List configurations, newest first.
+
+    One that has had different outcomes on the same data is marked: ! not reproducible.
+    """
+    registry = session.open()
+    _print(registry, registry.find(tag=tag, sort=key, limit=None if everything else limit), as_json=as_json)
 
 
 @click.command()
@@ -39,11 +48,17 @@ def list_command(
 @pass_session
 def search_command(session: Session, *, tag: str, limit: int, everything: bool, as_json: bool) -> None:
     """List the configurations that carry a tag."""
-    _print(session.open().find(tag=tag, limit=None if everything else limit), as_json=as_json)
+    registry = session.open()
+    _print(registry, registry.find(tag=tag, limit=None if everything else limit), as_json=as_json)
 
 
-def _print(configs: list[ExperimentConfig], *, as_json: bool) -> None:
+def _print(registry: ExperimentRegistry, configs: list[ExperimentConfig], *, as_json: bool) -> None:
     if as_json:
         echo_json([config.to_dict() for config in configs], indent=2)
     else:
-        page(config_line(config.config_hash, config) for config in configs)
+        page(_line(registry, config) for config in configs)
+
+
+def _line(registry: ExperimentRegistry, config: ExperimentConfig) -> str:
+    config_hash = config.config_hash
+    return config_line(config_hash, config, disputed=bool(registry.metadata(config_hash).disputed))

@@ -35,14 +35,16 @@ def page(lines: Iterable[str]) -> None:
     click.echo(text)
 
 
-def config_line(config_hash: str, config: ExperimentConfig) -> str:
-    """Return one line on a configuration: hash, day, description, tags."""
+def config_line(config_hash: str, config: ExperimentConfig, *, disputed: bool = False) -> str:
+    """Return one line on a configuration: hash, day, description, tags, and whether its outcomes differ."""
     day = f"{instant(config.created_at):%Y-%m-%d}" if config.created_at else "(no record)"
     parts = [click.style(short(config_hash), fg="yellow"), day]
     if config.description:
         parts.append(visible(config.description))
     if config.tags:
         parts.append(click.style(f"[{', '.join(map(visible, config.tags))}]", fg="cyan"))
+    if disputed:
+        parts.append(click.style("! not reproducible", fg="red"))
     return "  ".join(parts)
 
 

@@ -45,6 +45,11 @@ def warning(message: str) -> None:
     click.echo(f"warning: {visible(message)}", err=True)
 
 
+def note(message: str) -> None:
+    """Tell of a choice that was made for the user."""
+    click.echo(f"note: {visible(message)}", err=True)
+
+
 def _tell(kind: str, message: str, hint: str | None, details: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         from gemexp import formats

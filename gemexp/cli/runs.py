@@ -17,6 +17,7 @@ from gemexp.notation import inline, visible
 
 if TYPE_CHECKING:
     from gemexp.query.ranking import Ranked
+    from gemexp.registry import ExperimentRegistry
     from gemexp.store.records import Run
 
 _SHOWN_METRICS = 4
@@ -101,8 +102,9 @@ def best_command(
     """
     if smallest and largest:
         raise UsageError("--min and --max exclude each other")
-    ranked = session.open().rank(metric, tag=tag, smallest=smallest)
-    deflated = _deflated(ranked)
+    registry = session.open()
+    ranked = registry.rank(metric, tag=tag, smallest=smallest)
+    deflated = _deflated(registry, ranked)
     shown = list(zip(ranked, deflated, strict=True))[:limit]
     if as_json:
         echo_json([_ranked_value(one, metric, probability) for one, probability in shown], indent=2)
@@ -136,19 +138,21 @@ def _run_line(run: Run, metrics: dict[str, float | None], *, disputed: bool) -> 
     return f"{mark} {hashes}  {when}{took}{visible(code)}{verifies}  {metric_text(metrics)}".rstrip()
 
 
-def _deflated(ranked: list[Ranked]) -> list[float | None]:
+def _deflated(registry: ExperimentRegistry, ranked: list[Ranked]) -> list[float | None]:
     """Return the deflated Sharpe ratio of each backtest's outcome; None for other outcomes."""
-    from gemexp.query.ranking import values_of
-
-    moments = values_of(ranked, ("summary", "moments"))
-    if not any(moments):
+    backtests = [one for one in ranked if "result_digest" in one.outcome.details]
+    if not backtests:
         return [None] * len(ranked)
     from gemexp.backtest.deflated import deflated_from_moments
+    from gemexp.backtest.tracking import tried
 
-    return [
-        deflated_from_moments(found, trials=one.trials) if isinstance(found, dict) else None
-        for one, found in zip(ranked, moments, strict=True)
-    ]
+    trials = {panel: tried(registry, panel) for panel in {one.outcome.data for one in backtests}}
+    values = {}
+    for one in backtests:
+        known, moments = trials[one.outcome.data], one.outcome.details["summary"]["moments"]
+        value = deflated_from_moments(moments, trials=known.number, variance=known.variance)
+        values[one.outcome_hash] = None if value is None else float(f"{value:.10g}")  # as in summary.json
+    return [values.get(one.outcome_hash) for one in ranked]
 
 
 def _ranked_value(one: Ranked, metric: str, deflated: float | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gemexp.errors import InvalidInput, UsageError
+from gemexp.errors import InvalidInput, NoStore, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,11 +40,15 @@ class Session:
                 raise InvalidInput((error.strerror or str(error)).lower(), source=folder) from None
         self._store, self._database = store, database
 
-    def open(self, *, writing: bool = False) -> ExperimentRegistry:
+    def open(self, *, writing: bool = False, making: bool = False) -> ExperimentRegistry:
         """Open the store.
 
         A command that writes makes a store that was named; one that would have to be found must be there, so that
         nothing is written in the wrong folder by mistake.
+
+        Args:
+            writing: The command writes.
+            making: It makes a store in the current folder where there is none.
 
         Raises:
             NoStore, UnsupportedFormat, Corrupt: See `gemexp.store.location.check`.
@@ -53,8 +57,19 @@ class Session:
 
         if self.registry is None:
             where = self.location()
-            self.registry = ExperimentRegistry(where, create=writing and where.chosen)
+            self.registry = ExperimentRegistry(where, create=making or (writing and where.chosen))
         return self.registry
+
+    def open_if_there(self) -> ExperimentRegistry | None:
+        """Open the store; return None if there is none. Nothing is written.
+
+        Raises:
+            UnsupportedFormat, Corrupt: See `gemexp.store.location.check`.
+        """
+        try:
+            return self.open()
+        except NoStore:
+            return None
 
     def location(self) -> Location:
         """Return where the store is, whether there is one or not."""

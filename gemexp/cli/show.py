@@ -71,13 +71,16 @@ def show_command(session: Session, *, rev: str, as_yaml: bool, raw: bool, as_jso
 def diff_command(session: Session, *, first: str, second: str, exit_code: bool, as_json: bool) -> int:
     """Show what differs between two configurations.
 
-    From REV1 to REV2: added, removed and changed values, with the change of numbers.
+    From REV1 to REV2: added, removed and changed values, with the change of numbers. If both have been run, what came
+    out of them follows: the metrics that differ, of outcomes on the same data where there are such.
     """
-    diff = session.open().diff(first, second)
+    registry = session.open()
+    diff = registry.diff(first, second)
+    found = _metrics_of_both(registry, diff.old_hash, diff.new_hash)
     if as_json:
-        echo_json(diff.to_dict(), indent=2)
+        echo_json({**diff.to_dict(), **found}, indent=2)
     else:
-        page(_diff_lines(diff))
+        page([*_diff_lines(diff), *_metric_lines(found)])
     return int(exit_code and bool(diff))
 
 
@@ -89,14 +92,17 @@ def diff_command(session: Session, *, first: str, second: str, exit_code: bool, 
 def compare_command(session: Session, *, first: str, second: str, as_json: bool) -> None:
     """Compare two configurations by section.
 
-    Features, weights, transformations and hyperparameters of REV1 and REV2.
+    Features, weights, transformations and hyperparameters of REV1 and REV2, and if both have been run, the metrics of
+    what came out.
     """
     registry = session.open()
-    comparison = registry.compare(registry.resolve(first), registry.resolve(second))
+    hash1, hash2 = registry.resolve(first), registry.resolve(second)
+    comparison = registry.compare(hash1, hash2)
+    found = _metrics_of_both(registry, hash1, hash2)
     if as_json:
-        echo_json(comparison, indent=2)
+        echo_json({**comparison, **found}, indent=2)
     else:
-        page(_comparison_lines(comparison))
+        page([*_comparison_lines(comparison), *_metric_lines(found, everything=True)])
 
 
 @click.command()
@@ -156,6 +162,41 @@ def _comparison_lines(comparison: dict[str, Any]) -> Iterator[str]:
     yield from _pairs("Weights", comparison["weight_differences"])
     yield from _pairs("Transformations", comparison["feature_transformations"])
     yield from _pairs("Hyperparameters", comparison["hyperparameter_differences"])
+
+
+def _metrics_of_both(registry: ExperimentRegistry, first: str, second: str) -> dict[str, Any]:
+    """Return what JSON says of the outcomes of two configurations; nothing unless both have one."""
+    from gemexp.query.pairing import latest_pair
+
+    pair = latest_pair(registry.runs(first), registry.runs(second))
+    if pair is None:
+        return {}
+    return {
+        "metrics": {
+            "config1": registry.metrics(pair.first.outcome),
+            "config2": registry.metrics(pair.second.outcome),
+            "outcome1_hash": pair.first.outcome,
+            "outcome2_hash": pair.second.outcome,
+            "same_data": pair.same_data,
+        }
+    }
+
+
+def _metric_lines(found: dict[str, Any], *, everything: bool = False) -> Iterator[str]:
+    from gemexp.compare import same
+
+    if not found:
+        return
+    metrics = found["metrics"]
+    old, new = metrics["config1"], metrics["config2"]
+    pairs = {name: {"config1": old.get(name), "config2": new.get(name)} for name in sorted(old.keys() | new.keys())}
+    agreeing = {name: pair["config1"] for name, pair in pairs.items() if same(pair["config1"], pair["config2"])}
+    title = "Metrics" if metrics["same_data"] else "Metrics, on data that is not the same, or not known to be"
+    yield from _pairs(title, {name: pair for name, pair in pairs.items() if name not in agreeing})
+    if everything and agreeing:
+        yield ""
+        yield f"{title}: the same in both"
+        yield from (f"  {visible(name)}: {inline(value)}" for name, value in agreeing.items())
 
 
 def _pairs(title: str, pairs: dict[str, dict[str, Any]]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gemexp.errors import Corrupt, DamageWarning, NotFound
 from gemexp.outcome import StoredOutcome
@@ -94,14 +94,3 @@ def _read(folder: Folder, outcome_hash: str) -> StoredOutcome | None:
         path = error.path or layout.object_path(outcome_hash)
         warnings.warn(f"'{path}' {error.message}; it was passed over", DamageWarning, stacklevel=3)
         return None
-
-
-def values_of(ranked: list[Ranked], path: tuple[str, ...]) -> list[Any]:
-    """Return what ``path`` leads to in the details of each outcome; None where it leads nowhere."""
-    values = []
-    for one in ranked:
-        value: Any = one.outcome.details
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
-        values.append(value)
-    return values
