@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import os
 import resource
+import shutil
 import stat
 from pathlib import Path
 
@@ -29,6 +30,16 @@ def contents(root):
         for path in sorted(Path(root).rglob("*"))
         if path.is_file() and path.relative_to(root).parts[0] != "local"
     }
+
+
+def merge(source, target):
+    """Copy what a folder lacks, as ``cp -rn`` does: files that are there are read-only, and stay."""
+    for path in sorted(Path(source).rglob("*")):
+        place = Path(target) / path.relative_to(source)
+        if path.is_dir():
+            place.mkdir(exist_ok=True)
+        elif not place.exists():
+            shutil.copy2(path, place)
 
 
 def obey_permissions():

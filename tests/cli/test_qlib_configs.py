@@ -3,12 +3,11 @@
 import hashlib
 import itertools
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from surroundings import contents, snapshot
+from surroundings import contents, merge, snapshot
 
 from gemexp import ExperimentRegistry
 from gemexp.compare import differences
@@ -92,7 +91,7 @@ def test_exported_and_imported_into_an_empty_store_they_have_the_same_hashes(gem
         gemexp("export", "--all", "all.jsonl")
         gemexp(*other, "import", "all.jsonl")
     else:
-        shutil.copytree(store().root, project / "other" / ".gemexp", dirs_exist_ok=True)
+        merge(store().root, project / "other" / ".gemexp")
     arrived = ExperimentRegistry(project / "other")
     assert {config.config_hash for config in arrived} == set(hashes.values())
     assert [config.to_dict() for config in arrived] == [config.to_dict() for config in store()]

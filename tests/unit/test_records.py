@@ -1,9 +1,9 @@
 """Index records: time, description and parents of a configuration."""
 
 import os
-import shutil
 
 import pytest
+from surroundings import merge
 
 from gemexp.canonical import encode
 from gemexp.digest import hash_bytes
@@ -33,10 +33,6 @@ def put(folder, created_at=EARLY, description="", parents=()):
 def describe(folder, text):
     with folder.batch() as batch:
         return records.describe(batch, CONFIG, text, records.metadata(folder, CONFIG).heads)
-
-
-def merge(source, target):
-    shutil.copytree(source.root, target.root, dirs_exist_ok=True)
 
 
 def test_a_record_lies_under_the_config_and_its_own_hash(folder):
@@ -83,11 +79,11 @@ def test_a_description_can_be_emptied_and_put_back(folder):
 def test_two_descriptions_after_a_merge_are_both_kept_and_the_next_settles_it(tmp_path):
     first, second = make(tmp_path / "a"), make(tmp_path / "b")
     put(first, description="base")
-    merge(first, second)
+    merge(first.root, second.root)
     describe(first, "mine")
     describe(second, "yours")
-    merge(second, first)
-    merge(first, second)
+    merge(second.root, first.root)
+    merge(first.root, second.root)
     known = records.metadata(first, CONFIG)
     assert known == records.metadata(second, CONFIG)
     assert {known.description, *known.other_descriptions} == {"mine", "yours"}
@@ -102,7 +98,7 @@ def test_the_same_description_twice_is_one(tmp_path):
     first, second = make(tmp_path / "a"), make(tmp_path / "b")
     put(first, EARLY, "same")
     put(second, LATE, "same")
-    merge(second, first)
+    merge(second.root, first.root)
     known = records.metadata(first, CONFIG)
     assert (known.description, known.other_descriptions) == ("same", ())
     assert len(known.heads) == 2

@@ -3,10 +3,9 @@
 import itertools
 import os
 import random
-import shutil
 
 import pytest
-from surroundings import contents
+from surroundings import contents, merge
 
 from gemexp.store import sets
 from gemexp.store.files import Folder
@@ -125,7 +124,7 @@ def test_the_union_of_diverged_sets_is_a_set_whatever_the_order(tmp_path):
     for order in itertools.permutations(folders):
         union = make(tmp_path / f"union{len(unions)}")
         for folder in (*order, order[0]):
-            shutil.copytree(folder.root, union.root, dirs_exist_ok=True)
+            merge(folder.root, union.root)
         unions.append(union)
     assert len({tuple(contents(union.root)) for union in unions}) == 1
     expected = {
@@ -139,9 +138,9 @@ def test_the_union_of_diverged_sets_is_a_set_whatever_the_order(tmp_path):
 def test_someone_who_added_again_wins_over_one_who_only_removed(tmp_path):
     first, second = make(tmp_path / "a"), make(tmp_path / "b")
     turn(first, sets.add, ONE)
-    shutil.copytree(first.root, second.root, dirs_exist_ok=True)
+    merge(first.root, second.root)
     turn(first, sets.remove, ONE)
     turn(second, sets.remove, ONE)
     turn(second, sets.add, ONE)
-    shutil.copytree(second.root, first.root, dirs_exist_ok=True)
+    merge(second.root, first.root)
     assert sets.members(first, SET) == {ONE}
