@@ -6,7 +6,7 @@ Imports no numpy, so that what was stored can be read without it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import variance
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -117,25 +117,43 @@ def record(
 
 def trials(registry: ExperimentRegistry, panel_digest: str) -> set[str]:
     """Return the configurations that were tried on a panel: those with an outcome on it, deleted ones left out."""
-    return set(_latest(registry, panel_digest))
+    return set(latest(registry, panel_digest))
 
 
-def tried(registry: ExperimentRegistry | None, panel_digest: str, *, also: StoredOutcome | None = None) -> Trials:
+def latest(registry: ExperimentRegistry, panel_digest: str) -> dict[str, str]:
+    """Return configuration -> its latest outcome on a panel, deleted configurations left out."""
+    key = data_key(panel_digest)
+    found: dict[str, str] = {}
+    for run in registry.runs():  # newest first
+        if run.data == key:
+            found.setdefault(run.config, run.outcome)
+    return found
+
+
+def tried(
+    registry: ExperimentRegistry | None,
+    panel_digest: str,
+    *,
+    also: StoredOutcome | None = None,
+    known: Mapping[str, float | None] | None = None,
+) -> Trials:
     """Return what was tried on a panel, and how the Sharpe ratios of it vary; see `trials`.
 
     Args:
         registry: The opened store; None if nothing was tried before.
         panel_digest: The panel.
         also: An outcome that counts whether it is stored yet or not.
+        known: Sharpe ratios per day by configuration, for which no outcome has to be read.
     """
-    values: dict[str, float | None] = {}
+    values: dict[str, float | None] = dict(known or {})
     if registry is not None:
-        for config, outcome_hash in _latest(registry, panel_digest).items():
-            values[config] = _sharpe_per_day(_details(registry, outcome_hash))
+        for config, outcome_hash in latest(registry, panel_digest).items():
+            if config not in values:
+                values[config] = _sharpe_per_day(_details(registry, outcome_hash))
     if also is not None:
         values[also.config] = _sharpe_per_day(also.details)
-    known = [value for value in values.values() if value is not None]
-    return Trials(frozenset(values), variance(known) if len(known) > 1 else None)
+    defined = [value for value in values.values() if value is not None]
+    return Trials(frozenset(values), variance(defined) if len(defined) > 1 else None)
 
 
 def outcomes_of(registry: ExperimentRegistry, rev: str) -> dict[str, str]:
@@ -156,16 +174,6 @@ def outcomes_of(registry: ExperimentRegistry, rev: str) -> dict[str, str]:
 def panel_cache(registry: ExperimentRegistry) -> str:
     """Return the folder, inside the store's own part that is never shared, where parsed panels are kept."""
     return os.path.join(registry.root, layout.PANELS)
-
-
-def _latest(registry: ExperimentRegistry, panel_digest: str) -> dict[str, str]:
-    """Return configuration -> its latest outcome on a panel."""
-    key = data_key(panel_digest)
-    found: dict[str, str] = {}
-    for run in registry.runs():  # newest first
-        if run.data == key:
-            found.setdefault(run.config, run.outcome)
-    return found
 
 
 def _details(registry: ExperimentRegistry, outcome_hash: str) -> dict[str, Any]:
