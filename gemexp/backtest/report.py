@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache
@@ -102,7 +103,9 @@ def _returns_and_equity(returns: bytes) -> tuple[tuple[str, ...], tuple[str, ...
 
 
 def _texts(values: Floats) -> tuple[str, ...]:
-    return tuple("" if value is None else repr(value) for value in map(canonical, values.tolist()))
+    """Return what `canonical` makes of each value, as text; blank where it is None. All are formatted in one go."""
+    rounded = ("%.10g " * len(values) % tuple(values.tolist())).split()
+    return tuple(repr(value + 0.0) if math.isfinite(value) else "" for value in map(float, rounded))
 
 
 def _csv(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
