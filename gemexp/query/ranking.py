@@ -73,7 +73,8 @@ def rank(folder: Folder, metric: str, *, tag: str | None = None, smallest: bool 
 
         close = get_close_matches(metric, known, n=3) or sorted(known)[:10]
         hint = f"there is {', '.join(close)}" if close else "gemexp record and gemexp backtest store outcomes"
-        raise NotFound(f"no outcome has the metric '{metric}'", subject=metric, hint=hint)
+        tagged_so = "" if tag is None else f" of a config tagged '{tag}'"
+        raise NotFound(f"no outcome{tagged_so} has the metric '{metric}'", subject=metric, hint=hint)
     return sorted(found, key=lambda one: (one.value if smallest else -one.value, one.config_hash))
 
 
