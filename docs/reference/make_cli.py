@@ -94,7 +94,7 @@ def _rows(parameters: Iterable[click.Parameter]) -> Iterator[str]:
 
 def _metavar(option: click.Option) -> str:
     if option.metavar:
-        return option.metavar
+        return option.metavar.replace("|", "\\|")
     if isinstance(option.type, click.Choice):
         return "\\|".join(map(str, option.type.choices))
     return "N" if isinstance(option.type, click.types.IntParamType) else "TEXT"

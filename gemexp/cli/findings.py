@@ -82,14 +82,18 @@ def _reading(metrics: dict[str, Any]) -> Iterator[str]:
         yield f"No evidence of skill in the picks: {rose}, which lies within the interval."
     else:
         yield f"{rose}, which lies below the interval."
+    own, whole = metrics["strategy"]["sharpe"], metrics["equal_weight"]["sharpe"]
+    if own is not None and whole is not None and own <= whole:
+        yield f"Holding all eligible assets did no worse: a Sharpe ratio of {inline(whole)} against {inline(own)}."
     share = metrics["random"]["p_value"]
     if share is not None:
         yield f"Random picks earned as much or more with a probability of {inline(share)}."
     deflated = metrics["deflated_sharpe"]
     if deflated["value"] is not None:
-        count = deflated["trials"]
+        count, value = deflated["trials"], inline(deflated["value"])
         tried = "1 configuration was tried" if count == 1 else f"{count} configurations were tried"
-        yield f"Deflated Sharpe ratio {inline(deflated['value'])}: {tried} on this panel."
+        luck = "zero" if count == 1 else "what the best of so many reaches without skill"
+        yield f"Deflated Sharpe ratio {value}, the probability of a true one above {luck}: {tried} on this panel."
 
 
 def _interval(metrics: dict[str, Any], name: str) -> list[str]:

@@ -72,12 +72,13 @@ def test_python_reference_has_every_method_with_its_parameters(section, document
 
 
 def names_of_parameters(function):
-    """Return names as a signature shows them, with the star before those that are keywords only."""
+    """Return names as a signature shows them, with the stars of keywords."""
     names = []
     for one in inspect.signature(function).parameters.values():
         if one.kind is one.KEYWORD_ONLY and "*" not in names:
             names.append("*")
-        names += [one.name] if one.name != "self" else []
+        stars = "**" if one.kind is one.VAR_KEYWORD else ""
+        names += [f"{stars}{one.name}"] if one.name != "self" else []
     return names
 
 
