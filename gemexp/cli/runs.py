@@ -44,7 +44,7 @@ def record_command(
         raise UsageError("nothing to record", hint="name a --metric or an --artifact")
     files = {os.path.basename(name): name for name in artifacts}
     if len(files) != len(artifacts):
-        raise UsageError("two artifacts have the same file name")
+        raise UsageError("two artifacts have the same file name", hint="rename one of them")
     figures = dict(_metric(text) for text in metrics)
     registry = session.open(writing=True)
     config_hash = registry.resolve(rev)
@@ -101,7 +101,7 @@ def best_command(
     how many different configurations were tried on the same panel.
     """
     if smallest and largest:
-        raise UsageError("--min and --max exclude each other")
+        raise UsageError("--min and --max exclude each other", hint="name one of them")
     registry = session.open()
     ranked = registry.rank(metric, tag=tag, smallest=smallest)
     deflated = _deflated(registry, ranked)

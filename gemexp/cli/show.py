@@ -38,13 +38,14 @@ def show_command(session: Session, *, rev: str, as_yaml: bool, raw: bool, as_jso
     gemexp show 3f2a9c:hyperparameters.model.layers[0]
     """
     if as_yaml + raw + as_json > 1:
-        raise UsageError("--json, --yaml and --raw exclude each other")
+        raise UsageError("--json, --yaml and --raw exclude each other", hint="name one of them")
     registry = session.open()
     config_hash, path = registry.resolve_with_path(rev)
     if raw:
         if path:
-            raise UsageError("--raw shows a whole object, not a path in it")
-        sys.stdout.buffer.write(registry.data(config_hash))
+            raise UsageError("--raw shows a whole object, not a path in it", hint="leave out --raw, or the path")
+        if sys.stdout is not None:
+            sys.stdout.buffer.write(registry.data(config_hash))
         return
     config = registry.load(config_hash)
     if as_json or as_yaml:
