@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from statistics import median
 from typing import Any, NamedTuple
@@ -63,8 +64,8 @@ class Response:
         return found
 
     def medians(self) -> dict[tuple[Value, Value | None], float]:
-        """Return the median of the metric at each (x, y)."""
-        return {place: median(values) for place, values in self.cells().items()}
+        """Return the median of the metric at each (x, y), without digits that none of the figures has."""
+        return {place: float(median(Decimal(repr(value)) for value in found)) for place, found in self.cells().items()}
 
 
 def response(

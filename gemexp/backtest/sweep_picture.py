@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gemexp.backtest.pictures import figure, svg
 from gemexp.backtest.response import Response, Value
+from gemexp.notation import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,8 +53,8 @@ def _points(response: Response) -> bytes:
         )
         if not numeric:
             _label(axes, "x", values)
-        axes.set_xlabel(response.x)
-        axes.set_ylabel(response.metric)
+        axes.set_xlabel(_plain(response.x))
+        axes.set_ylabel(_plain(response.metric))
         axes.grid(visible=True, color="#dddddd", linewidth=0.6)
         axes.legend(loc="best", frameon=False)
         return svg(drawn)
@@ -67,7 +68,7 @@ def _map(response: Response, y_name: str) -> bytes:
     with figure(max(4.5, min(12.0, 2.5 + 0.6 * len(across))), max(3.5, min(10.0, 1.8 + 0.4 * len(up)))) as drawn:
         axes = drawn.subplots()
         image = axes.imshow(table, origin="lower", aspect="auto", cmap="viridis", interpolation="nearest")
-        drawn.colorbar(image, ax=axes, label=f"median {response.metric}")
+        drawn.colorbar(image, ax=axes, label=f"median {_plain(response.metric)}")
         if len(across) * len(up) <= _MOST_LABELLED:
             for column, x in enumerate(across):
                 for row, y in enumerate(up):
@@ -77,17 +78,21 @@ def _map(response: Response, y_name: str) -> bytes:
                         axes.text(column, row, f"{value:.3g}", ha="center", va="center", color=colour, fontsize=8)
         _label(axes, "x", across)
         _label(axes, "y", up)
-        axes.set_xlabel(response.x)
-        axes.set_ylabel(y_name)
+        axes.set_xlabel(_plain(response.x))
+        axes.set_ylabel(_plain(y_name))
         return svg(drawn)
 
 
 def _label(axes: Axes, which: str, values: list[Value]) -> None:
     step = -(-len(values) // _MOST_TICKS)
     ticks = range(0, len(values), step)
-    labels = [str(values[tick]) for tick in ticks]
+    labels = [_plain(str(values[tick])) for tick in ticks]
     if which == "y":
         axes.set_yticks(ticks, labels)
     else:
         slanted = sum(map(len, labels)) > 60
         axes.set_xticks(ticks, labels, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+
+
+def _plain(text: str) -> str:
+    return visible(text).replace("$", r"\$")  # or what stands between two of them is read as a formula

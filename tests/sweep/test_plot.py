@@ -67,6 +67,15 @@ def test_pictures_are_svg_and_the_same_bytes_each_time(recorded, project, axes):
     assert ET.fromstring(pictures[0]).tag.endswith("svg")  # noqa: S314 - we drew it
 
 
+def test_names_and_values_are_text_whatever_signs_they_hold(gemexp, project, recorded):
+    for k, text in enumerate(["$a_{b}$", "$\\frac$", "\x1b[31m\n", "<&>"]):
+        recorded.record(ExperimentConfig((), {}, {"$x$": text, "k": k}), {"$m$": 1.0 + k}, data="d1")
+    for axes in (["--x", "$x$"], ["--x", "$x$", "--y", "k"]):
+        gemexp("plot", *axes, "--metric", "$m$", "-o", "k.svg")
+        assert ET.parse(project / "k.svg").getroot().tag.endswith("svg")  # noqa: S314 - we drew it
+    assert "\x1b" not in gemexp("plot", "--x", "$x$", "--metric", "$m$").out
+
+
 def test_without_matplotlib_the_table_is_printed_and_the_missing_file_is_an_error(recorded, project):  # noqa: ARG001
     def run(*arguments):
         command = [sys.executable, "-c", WITHOUT, "plot", "--x", "k", *arguments]
