@@ -80,7 +80,7 @@ class Outcome:
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of `to_json`: the outcome's hash."""
+        """The SHA-256 of `to_json`: the ``result_digest`` in the details of the stored outcome."""
         return hash_bytes(self.to_json().encode())
 
 

@@ -43,6 +43,16 @@ def files(outcome: Outcome, summary: Mapping[str, Any], picture: bytes | None) -
     return contents if picture is None else {**contents, PICTURE_FILE: picture}
 
 
+def outcome_in(folder: str) -> str | None:
+    """Return the hash of the outcome whose results are in a folder; None if there are none that can be read."""
+    try:
+        with formats.open_file(os.path.join(folder, SUMMARY_FILE)) as file:
+            found = formats.load(file, "json")["outcome_hash"]
+    except (InvalidInput, OSError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
 class Staged:
     """Files of a run beside the folder they are for: `publish` puts them there, leaving the block without it nothing.
 

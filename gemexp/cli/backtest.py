@@ -238,6 +238,9 @@ def _carry_out(session: Session, wanted: _Wanted, plan: _Plan) -> _Done:
     folder = wanted.output or os.path.join(REPORTS, f"{days}_{short(outcome.config_hash)}")
     picture = _picture(outcome)
     notes = [] if picture else ["equity.svg needs matplotlib: pip install 'gemexp[plot]'"]
+    replaced = results.outcome_in(folder)
+    if replaced not in (None, stored.outcome_hash):
+        notes.append(f"the results of outcome {short(str(replaced))} in {folder} were replaced")
     with results.Staged(folder, results.files(outcome, summary, picture)) as staged:
         if not wanted.untracked:
             registry = session.open(writing=True, making=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,7 @@ def lines(summary: dict[str, Any], *, sample: bool, folder: str, returns: Floats
     yield ""
     yield from _table(_rows(summary["metrics"]))
     if returns is not None:
-        from gemexp.backtest import metrics, pictures
-
-        yield ""
-        yield f"growth     {pictures.sparkline(metrics.equity(returns).tolist())}"
+        yield from _curve(returns)
     yield ""
     yield from _reading(summary["metrics"])
     if sample:
@@ -47,6 +45,17 @@ def lines(summary: dict[str, Any], *, sample: bool, folder: str, returns: Floats
         yield f"There is no {name.replace('_', ' ')} baseline: {visible(reason)}."
     yield ""
     yield f"results in {visible(folder)}"
+
+
+def _curve(returns: Floats) -> Iterator[str]:
+    from gemexp.backtest import metrics, pictures
+
+    try:
+        pictures.BLOCKS.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return  # where the terminal has no blocks, there is nothing to see
+    yield ""
+    yield f"growth     {pictures.sparkline(metrics.equity(returns).tolist())}"
 
 
 def _rows(metrics: dict[str, Any]) -> Iterator[list[str]]:

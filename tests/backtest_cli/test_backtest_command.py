@@ -285,6 +285,18 @@ def test_output_replaces_files_of_an_earlier_run_and_leaves_others(backtest, pro
     assert set(everything(project / "out")) == {*FILES, "mine.txt"}
 
 
+def test_replacing_the_results_of_another_outcome_is_told(gemexp, project):
+    (project / "other.csv").write_text(panel_text(days=74))
+    arguments = ("--config", "mood.json", *FAST)
+    first = gemexp("backtest", "--data", "panel.csv", *arguments, "--json").json
+    assert "replaced" not in gemexp("backtest", "--data", "panel.csv", *arguments).err
+    folder = f"reports/backtests/2020-01-01_2020-03-01_{first['config']['experiment_hash'][:12]}"
+    told = f"note: the results of outcome {first['outcome_hash'][:12]} in {folder} were replaced\n"
+    assert told in gemexp("backtest", "--data", "other.csv", *arguments).err
+    (project / folder / "summary.json").write_text("[]")
+    assert "replaced" not in gemexp("backtest", "--data", "panel.csv", *arguments).err
+
+
 def test_deflated_sharpe_counts_the_configurations_tried_on_the_panel(backtest, gemexp, store, project):
     (project / "other.csv").write_text(panel_text(scale=2.0, days=70))
     summaries = [backtest("--k", k) for k in ("1", "2", "3")]
@@ -354,6 +366,15 @@ def test_without_matplotlib_there_is_a_line_and_a_hint_instead_of_a_picture(proc
     assert "note: equity.svg needs matplotlib: pip install 'gemexp[plot]'" in found.err
     (line,) = (line for line in found.out.splitlines() if line.startswith("growth"))
     assert set(line.split()[1]) <= set("▁▂▃▄▅▆▇█")
+
+
+def test_where_the_terminal_has_no_blocks_there_is_no_line(process):
+    arguments = ("--data", "panel.csv", "--config", "mood.json", *FAST)
+    found = process(
+        "-c", BLOCKED.format(module="matplotlib"), "backtest", *arguments, env={"PYTHONIOENCODING": "ascii"}
+    )
+    assert found.code == 0
+    assert "growth" not in found.out
 
 
 def test_a_picture_of_an_earlier_run_does_not_stay_beside_figures_it_does_not_show(backtest, process, project):

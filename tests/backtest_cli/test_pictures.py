@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
 import pytest
-from small_backtests import panel_text
+from small_backtests import FAST, panel_text
 
 from gemexp import ExperimentConfig
 from gemexp.backtest import Parameters, pictures, run_backtest
@@ -29,7 +29,12 @@ def test_picture_does_not_depend_on_settings_nor_change_them(outcome):
     with mpl.rc_context({"lines.linewidth": 9, "svg.hashsalt": "other", "font.size": 20, "axes.grid": True}):
         assert pictures.equity_picture(outcome) == drawn
         assert mpl.rcParams["lines.linewidth"] == 9
-    assert "matplotlib.pyplot" not in __import__("sys").modules
+
+
+def test_drawing_loads_no_pyplot_whose_state_is_the_users(process):
+    code = "import sys; from gemexp.cli import main; main(sys.argv[1:]); print('matplotlib.pyplot' in sys.modules)"
+    arguments = ("backtest", "--data", "panel.csv", "--config", "mood.json", *FAST)
+    assert process("-c", code, *arguments).out.endswith("\nFalse\n")
 
 
 @pytest.mark.parametrize(
