@@ -104,7 +104,8 @@ def _low_vol(prices: Prices, rows: Ints) -> Floats:
         step = window[row] - centre
         step *= step
         squares += np.where(np.isnan(step), 0.0, step)
-    return -np.sqrt(squares / (count - 1))
+    # Too few values have no mean, and every step from it counted for nothing above.
+    return np.where(np.isnan(centre), np.nan, -np.sqrt(squares / (count - 1)))
 
 
 def _near_high(prices: Prices, rows: Ints) -> Floats:

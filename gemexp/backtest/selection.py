@@ -175,8 +175,9 @@ def _nobody(terms: Sequence[Term], market: Market, window: int) -> InvalidInput:
             hint=f"'{name}' needs {needed} row{'s' * (needed > 1)} of history",
         )
     message += f"'{name}' needs {needed}"
-    if needed > len(days):
+    lag = int(market.plan.first[window]) - row
+    last_too_early = needed - 2 + lag
+    if last_too_early >= len(days):
         return InvalidInput(message, hint=f"the whole panel has {len(days)} rows: use features with a shorter memory")
-    return InvalidInput(
-        message, hint=f"let the first test window begin after {date.fromordinal(int(days[needed - 1]))}"
-    )
+    begin = date.fromordinal(int(days[last_too_early]))
+    return InvalidInput(message, hint=f"let the first test window begin after {begin}")

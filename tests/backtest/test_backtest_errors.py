@@ -1,9 +1,20 @@
 import datetime as dt
 
+import numpy as np
 import pytest
-from panels import panel_of, random_rows
+from panels import VOLUME, panel_of, random_rows
 
-from gemexp.backtest import Panel, Parameters, Workspace, default_config, evaluate, run_backtest, sample_panel
+from gemexp.backtest import (
+    Panel,
+    Parameters,
+    Workspace,
+    default_config,
+    evaluate,
+    read_panel,
+    run_backtest,
+    sample_panel,
+)
+from gemexp.backtest.features import BUILT_IN, Prices, compute
 from gemexp.config import ExperimentConfig
 from gemexp.errors import InvalidInput, InvalidValue, UsageError
 from gemexp.scoring import WEIGHTS
@@ -234,3 +245,34 @@ def test_default_configuration_is_the_gemscore_only_where_its_columns_are():
     columns.popitem()
     panel = Panel.from_arrays(dates, SAMPLE.assets, SAMPLE.close, columns=columns)
     assert "SentimentScore" not in default_config(panel).feature_names
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_each_feature_alone_is_missing_before_it_has_its_history(name):
+    """Beside a feature of longer memory, one that answers too early would go unnoticed."""
+    panel = read_panel(VOLUME)
+    needed = BUILT_IN[name].history
+    if BUILT_IN[name].columns == ("market_cap",):
+        panel = Panel.from_arrays(
+            panel.days.astype("datetime64[D]") - 719_163, panel.assets, panel.close, market_cap=panel.close
+        )
+    prices = Prices(panel)
+    found = compute(name, panel, prices, np.arange(needed + 1))
+    assert np.isnan(found[: needed - 1]).all()
+    assert np.isfinite(found[needed - 1 :]).all()
+
+
+def test_hint_for_too_short_a_history_counts_the_lag():
+    config = ExperimentConfig(["reversal_21"], {"reversal_21": 1.0})
+    panel = sample_panel()
+    for lag in (1, 7):
+        with pytest.raises(InvalidInput, match="no asset is eligible") as caught:
+            run_backtest(config, panel, parameters=Parameters(start="2009-12-31", end="2010-12-31", walk="7d", lag=lag))
+        begin = dt.date.fromisoformat(caught.value.hint.removeprefix("let the first test window begin after "))
+        for start, works in ((begin, False), (begin + dt.timedelta(1), True)):
+            parameters = Parameters(start=start - dt.timedelta(7), end="2010-12-31", walk="7d", lag=lag, n_bootstrap=0)
+            if works:
+                run_backtest(config, panel, parameters=parameters)
+            else:
+                with pytest.raises(InvalidInput, match="no asset is eligible"):
+                    run_backtest(config, panel, parameters=parameters)
