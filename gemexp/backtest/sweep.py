@@ -147,8 +147,8 @@ def run_sweep(
             workers(executor, plan.panel, tracking.panel_cache(registry), count) as (pool, source),
         ):
             runner.run(pool, source, count, interrupted)
-            stopped = interrupted.is_set()
-        if stopped:
+            missing = len(plan.grid) - len(runner.sweep.results) - len(runner.sweep.failures)
+        if interrupted.is_set() and missing:
             raise SweepInterrupted(runner.sweep)
     return runner.sweep
 
