@@ -20,6 +20,7 @@ from gemexp.backtest import (
     report,
     run_backtest,
     sample_panel,
+    tracking,
 )
 from gemexp.backtest.outcome import canonical
 from gemexp.config import ExperimentConfig
@@ -309,3 +310,12 @@ def test_real_volumes_give_every_feature_a_value():
     )
     assert {w["eligible"] for w in outcome.windows} == {6}
     assert outcome.summary["windows"] > 110
+
+
+def test_outcome_of_the_sample_is_the_same_on_every_python_numpy_and_machine():
+    """The hashes are those that Python 3.11 and numpy 2 gave; whatever runs this test has to give them again."""
+    panel = sample_panel()
+    found = run_backtest(default_config(panel), panel, parameters=Parameters(start="2013-01-01", end="2022-12-28", k=5))
+    assert found.digest == "0cfac96227d9ebe7814dace7efefcc0e65205e8eeae644aa8747aaaffce347b1"
+    stored = tracking.stored(found).outcome_hash
+    assert stored == "6d81498ae2aba6de17df51e94818fe9013cd1c7cca06643d3fb6365c9411a068"
