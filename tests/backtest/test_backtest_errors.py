@@ -215,7 +215,7 @@ def test_an_unknown_feature_lists_the_columns_of_the_panel():
 
 def test_a_column_with_the_name_of_a_built_in_feature_is_refused_when_used():
     panel = Panel.from_arrays(
-        SAMPLE.days.astype("datetime64[D]") - 719_163, SAMPLE.assets, SAMPLE.close, columns={"size": SAMPLE.close}
+        (SAMPLE.days - 719_163).astype("datetime64[D]"), SAMPLE.assets, SAMPLE.close, columns={"size": SAMPLE.close}
     )
     with pytest.raises(InvalidInput, match="built in, and a column"):
         run(ExperimentConfig(["size"], {"size": 1.0}), panel)
@@ -237,7 +237,7 @@ def test_a_workspace_serves_one_panel():
 def test_default_configuration_is_the_gemscore_only_where_its_columns_are():
     assert default_config(SAMPLE).feature_names == ["low_vol_63", "mom_12_1"]
     columns = dict.fromkeys(WEIGHTS, SAMPLE.close * 0 + 0.5)
-    dates = SAMPLE.days.astype("datetime64[D]") - 719_163
+    dates = (SAMPLE.days - 719_163).astype("datetime64[D]")
     assert (
         default_config(Panel.from_arrays(dates, SAMPLE.assets, SAMPLE.close, columns=columns)).feature_weights
         == WEIGHTS
@@ -254,7 +254,7 @@ def test_each_feature_alone_is_missing_before_it_has_its_history(name):
     needed = BUILT_IN[name].history
     if BUILT_IN[name].columns == ("market_cap",):
         panel = Panel.from_arrays(
-            panel.days.astype("datetime64[D]") - 719_163, panel.assets, panel.close, market_cap=panel.close
+            (panel.days - 719_163).astype("datetime64[D]"), panel.assets, panel.close, market_cap=panel.close
         )
     prices = Prices(panel)
     found = compute(name, panel, prices, np.arange(needed + 1))

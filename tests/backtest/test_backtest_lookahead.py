@@ -22,7 +22,7 @@ ALL = ExperimentConfig(PRICES, {name: 0.1 * n + 0.3 for n, name in enumerate(PRI
 
 
 def dates_of(panel):
-    return panel.days.astype("datetime64[D]") - 719_163
+    return (panel.days - 719_163).astype("datetime64[D]")
 
 
 def with_close(panel, close, **columns):
