@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self, TypedDict, Unpack
 
 from gemexp import environment, formats, registering
 from gemexp.config import ExperimentConfig, now
+from gemexp.digest import hash_bytes
 from gemexp.environment import Surroundings
 from gemexp.errors import InvalidInput
 from gemexp.notation import inline
@@ -76,7 +77,7 @@ def finish(config: ExperimentConfig, metrics: Mapping[str, float | None], **part
         InvalidInput: A part cannot be stored.
     """
     contents = {name: _content(name, artifact) for name, artifact in parts.get("artifacts", {}).items()}
-    hashes = {name: objects.hash_of(content) for name, content in contents.items()}
+    hashes = {name: hash_bytes(content) for name, content in contents.items()}
     registering.validate(config)
     outcome = StoredOutcome(
         config=config.config_hash,

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from statistics import variance
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt, NotFound
 from gemexp.outcome import StoredOutcome, data_key
 from gemexp.recording import RunParts
 from gemexp.registry import ExperimentRegistry
 from gemexp.store import layout
-from gemexp.store.objects import hash_of
 
 if TYPE_CHECKING:
     from gemexp.backtest.outcome import Outcome
@@ -81,7 +81,7 @@ def stored(outcome: Outcome) -> StoredOutcome:
         config=outcome.config_hash,
         metrics=metrics(outcome),
         data=outcome.panel_digest,
-        artifacts={name: hash_of(content) for name, content in artifacts(outcome).items()},
+        artifacts={name: hash_bytes(content) for name, content in artifacts(outcome).items()},
         details=details(outcome),
     )
 

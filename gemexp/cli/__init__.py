@@ -96,12 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal of another encoding shows escapes instead of failing
             stream.reconfigure(errors="backslashreplace")
-    with warnings.catch_warnings(record=True) as damages:
+    with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", DamageWarning)
         code = _run(arguments)
-    if damages:
-        for damage in damages:
-            _report().warning(str(damage.message))
+    for one in told:
+        _report().warning(str(one.message))
+    if any(issubclass(one.category, DamageWarning) for one in told):  # what other libraries warn of is no damage
         code = code or EXIT_CORRUPT
     if sys.stdout is None:  # it was closed before we began
         return code

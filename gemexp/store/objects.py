@@ -12,8 +12,6 @@ from gemexp.store.files import Batch, Folder
 # Artifacts may be larger than what is encoded canonically, but have to fit into memory.
 MAX_OBJECT_BYTES = 256 * 1024 * 1024
 
-hash_of = hash_bytes
-
 
 def get(folder: Folder, object_hash: str) -> bytes:
     """Return an object's bytes.

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 from collisions import colliding_configs
@@ -11,6 +12,7 @@ from surroundings import snapshot
 
 import gemexp
 from gemexp.cli import add as add_module
+from gemexp.registry import ExperimentRegistry
 
 COMMANDS = [
     "add",
@@ -261,3 +263,17 @@ def test_text_that_the_terminal_cannot_show_is_escaped_instead_of_failing(proces
         result = process(*command, env=env)
         assert (result.code, result.err) == (0, "")
     assert process("show", text, env=env).code in (0, 3)
+
+
+def test_a_warning_of_another_library_is_told_and_is_no_damage(gemexp, add, monkeypatch):
+    add({"a": 1})
+    find = ExperimentRegistry.find
+
+    def warn_and_find(*arguments, **options):
+        warnings.warn("fonts are old", UserWarning, stacklevel=1)
+        return find(*arguments, **options)
+
+    monkeypatch.setattr(ExperimentRegistry, "find", warn_and_find)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        assert gemexp("list", code=0).err == "warning: fonts are old\n"
