@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
-from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-# A repository may come from anyone: nothing in its settings may run a program of its own, or wait for input.
-_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager")
+from gemexp.errors import EngineFailed
+from gemexp.git import Repository
+
 _GIT_SECONDS = 20.0
+_ALL_BUT_STORES = ("--", ":/", ":(exclude,glob,top)**/.gemexp/**")
 
 
 class Surroundings(NamedTuple):
@@ -62,31 +62,19 @@ def code_version(folder: str | None = None) -> dict[str, Any] | None:
 
     What lies in a store does not count: registering a run must not make the next one look dirty.
     """
-    commit = _git(["rev-parse", "--verify", "HEAD"], folder)
-    if commit is None:
+    here = Repository(folder or os.curdir)
+    try:
+        commit = here.ask("rev-parse", "--verify", "HEAD", seconds=_GIT_SECONDS).decode().strip()
+        changed = here.ask("status", "--porcelain", "--untracked-files=no", *_ALL_BUT_STORES, seconds=_GIT_SECONDS)
+    except EngineFailed:
         return None
-    changed = _git(
-        ["status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,glob,top)**/.gemexp/**"], folder
-    )
-    return {"commit": commit, "dirty": bool(changed)}
+    return {"commit": commit, "dirty": bool(changed.strip())}
 
 
 def user() -> str | None:
     """Return the name that git knows the user by, if it knows one."""
-    return _git(["config", "user.name"], None) or None
-
-
-def _git(arguments: Sequence[str], folder: str | None) -> str | None:
     try:
-        result = subprocess.run(  # noqa: S603 - the arguments are ours
-            [*_GIT, *arguments],
-            cwd=folder,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_GIT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        name = Repository(os.curdir).ask("config", "user.name", seconds=_GIT_SECONDS)
+    except EngineFailed:
         return None
-    return result.stdout.decode("utf-8", "replace").strip() if result.returncode == 0 else None
+    return name.decode("utf-8", "replace").strip() or None

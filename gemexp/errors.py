@@ -10,13 +10,15 @@ GemexpError
 ├── AmbiguousPrefix       several things do (subject, candidates)
 ├── Conflict              two things claim one place (path)
 ├── Corrupt               bytes that are not what their name or format says (path)
+├── EngineFailed          another program that is needed, such as git, is missing or refused
 └── StoreError            a store that cannot be used
     ├── NoStore           there is none here
     ├── UnsupportedFormat it is of a newer format than this version reads
     ├── StoreUnreadable   the file system refused a read (path)
     └── StoreUnwritable   the file system refused a write (path, errno)
 
-Beside them, DamageWarning tells of a damaged file that was passed over.
+Beside them, DamageWarning tells of a damaged file that was passed over, and RivalWarning of a name that a merge left
+pointing to two configs.
 
 ``kind`` is a stable word for scripts; ``details()`` is the rest of what a script may want.
 Only the command line knows exit codes.
@@ -187,6 +189,12 @@ class Corrupt(GemexpError):
         return {key: value for key, value in found.items() if value is not None}
 
 
+class EngineFailed(GemexpError):
+    """Another program that is needed, such as git, is missing or refused."""
+
+    kind = "engine"
+
+
 class StoreError(GemexpError):
     """A store that cannot be used."""
 
@@ -234,3 +242,7 @@ class StoreUnwritable(StoreError):
 
 class DamageWarning(UserWarning):
     """A damaged file was passed over, so that an answer is as complete as the store is whole."""
+
+
+class RivalWarning(UserWarning):
+    """A merge left two answers side by side, and the newest was given."""

@@ -1,25 +1,28 @@
 """Revisions: what people write for a config, to its hash.
 
-``REV`` is 4 to 64 hexadecimal digits (a hash or its beginning), or else the name of a tag that holds exactly one
-config; ``tag:x`` and ``hash:x`` force a kind. ``REV:path.to.value`` selects inside. Never a position in a list,
-never an empty prefix, never the first of several.
+``REV`` is 4 to 64 hexadecimal digits (a hash or its beginning), or else a name, or a tag that exactly one config
+carries; ``hash:x``, ``name:x`` and ``tag:x`` force a kind. ``REV:path.to.value`` selects inside. Never a position in a
+list, never an empty prefix, never the first of several.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from gemexp import canonical
 from gemexp.config import CONFIG_KIND, object_kind
-from gemexp.digest import HASH_DIGITS, MIN_PREFIX_DIGITS, is_prefix
-from gemexp.errors import AmbiguousPrefix, Corrupt, InvalidInput, NotFound
+from gemexp.digest import HASH_DIGITS, MIN_PREFIX_DIGITS, is_prefix, short
+from gemexp.errors import AmbiguousPrefix, Corrupt, InvalidInput, NotFound, RivalWarning
 from gemexp.paths import Path, parse_path
-from gemexp.store import layout, objects, records, sets
-from gemexp.store.files import Folder
+from gemexp.store import layout, names, objects, records, sets
+from gemexp.store.standing import Standing, is_deleted
+from gemexp.store.tree import Tree
 
 _TAG = "tag:"
 _HASH = "hash:"
+_NAME = "name:"
 
 
 class Revision(NamedTuple):
@@ -29,11 +32,11 @@ class Revision(NamedTuple):
     path: Path
 
 
-def resolve(folder: Folder, text: str, *, deleted: bool = False) -> str:
+def resolve(tree: Tree, text: str, *, deleted: bool = False) -> str:
     """Return the hash of the config that ``text`` means.
 
     Args:
-        folder: The store.
+        tree: The store.
         text: A revision without a path.
         deleted: Look among deleted configs instead of among the others.
 
@@ -43,7 +46,7 @@ def resolve(folder: Folder, text: str, *, deleted: bool = False) -> str:
     """
     if not isinstance(text, str):
         raise InvalidInput(f"a revision is text, not {type(text).__name__}")
-    wanted = _Wanted(folder, deleted=deleted)
+    wanted = _Wanted(tree, deleted=deleted)
     if text.startswith(_HASH):
         prefix = text[len(_HASH) :]
         if not is_prefix(prefix):
@@ -55,12 +58,16 @@ def resolve(folder: Folder, text: str, *, deleted: bool = False) -> str:
         return wanted.by_prefix(prefix)
     if text.startswith(_TAG):
         return wanted.by_tag(text[len(_TAG) :])
+    if text.startswith(_NAME):
+        return wanted.by_name(text[len(_NAME) :])
     if is_prefix(text):
         return wanted.by_prefix(text)
+    if names.pointer(tree, text).config is not None:
+        return wanted.by_name(text)
     return wanted.by_tag(text, only_if_tag=True)
 
 
-def resolve_with_path(folder: Folder, text: str) -> Revision:
+def resolve_with_path(tree: Tree, text: str) -> Revision:
     """Read ``REV`` or ``REV:path`` and resolve it.
 
     A tag may hold colons itself: the longest part that resolves is the revision.
@@ -69,7 +76,7 @@ def resolve_with_path(folder: Folder, text: str) -> Revision:
         NotFound, AmbiguousPrefix: As `resolve`.
         InvalidPath: What follows the revision is not a path.
     """
-    kind = next((prefix for prefix in (_TAG, _HASH) if text.startswith(prefix)), "")
+    kind = next((prefix for prefix in (_TAG, _HASH, _NAME) if text.startswith(prefix)), "")
     ends = [at for at in range(len(kind), len(text)) if text[at] == ":"]
     if ends and (kind == _HASH or is_prefix(text[: ends[0]])):
         ends = ends[:1]
@@ -77,35 +84,33 @@ def resolve_with_path(folder: Folder, text: str) -> Revision:
         ends.append(len(text))
     for end in reversed(ends[1:]):
         try:
-            return Revision(resolve(folder, text[:end]), _path_after(text, end))
+            return Revision(resolve(tree, text[:end]), _path_after(text, end))
         except NotFound:
             continue
-    return Revision(resolve(folder, text[: ends[0]]), _path_after(text, ends[0]))
+    return Revision(resolve(tree, text[: ends[0]]), _path_after(text, ends[0]))
 
 
 def _path_after(text: str, end: int) -> Path:
     return parse_path(text[end + 1 :]) if end < len(text) else ()
 
 
-def tagged(folder: Folder, tag: str) -> set[str]:
-    """Return the configs that carry a tag and are not deleted; none if nobody uses the tag."""
+def tagged(tree: Tree, tag: str) -> set[str]:
+    """Return the listed configs that carry a tag; none if nobody uses the tag."""
     try:
-        tag_folder = layout.tag_folder(tag)
+        lengths = sets.lengths(tree, layout.tag_folder(tag))
     except InvalidInput:
         return set()
-    return {member for member in sets.members(folder, tag_folder) if not is_deleted(folder, member)}
-
-
-def is_deleted(folder: Folder, config_hash: str) -> bool:
-    """Tell whether a config is marked as deleted."""
-    return sets.contains(folder, layout.DELETED, config_hash)
+    if not tree.exists(layout.MIGRATED):
+        return {config for config, length in lengths.items() if length % 2 == 1 and not is_deleted(tree, config)}
+    standing = Standing(tree)
+    return set(filter(standing.is_listed, standing.carried(lengths)))
 
 
 class _Wanted:
     """Looks for configs in one state: deleted, or not."""
 
-    def __init__(self, folder: Folder, *, deleted: bool) -> None:
-        self._folder = folder
+    def __init__(self, tree: Tree, *, deleted: bool) -> None:
+        self._tree = tree
         self._deleted = deleted
 
     def by_prefix(self, prefix: str) -> str:
@@ -114,7 +119,7 @@ class _Wanted:
         matches = [
             config_hash
             for config_hash in found
-            if is_deleted(self._folder, config_hash) == self._deleted and self._is_config(config_hash)
+            if is_deleted(self._tree, config_hash) == self._deleted and self._is_config(config_hash)
         ]
         if len(matches) == 1:
             return matches[0]
@@ -129,10 +134,10 @@ class _Wanted:
 
     def _find(self, prefix: str) -> tuple[set[str], str]:
         prefix = prefix.lower()
-        if len(prefix) == HASH_DIGITS and objects.exists(self._folder, prefix):
+        if len(prefix) == HASH_DIGITS and objects.exists(self._tree, prefix):
             return {prefix}, prefix
-        found = set(objects.with_prefix(self._folder, prefix))
-        for meanings in records.aliases_with_prefix(self._folder, prefix, known=found).values():
+        found = set(objects.with_prefix(self._tree, prefix))
+        for meanings in records.aliases_with_prefix(self._tree, prefix, known=found).values():
             found |= meanings
         return found, prefix
 
@@ -141,9 +146,10 @@ class _Wanted:
             folder = layout.tag_folder(tag)
         except InvalidInput:
             raise _not_found(tag) from None
-        members = [
-            member for member in sets.members(self._folder, folder) if is_deleted(self._folder, member) == self._deleted
-        ]
+        if self._deleted:
+            members = [one for one in sets.members(self._tree, folder) if is_deleted(self._tree, one)]
+        else:
+            members = sorted(tagged(self._tree, tag))
         if len(members) == 1:
             return members[0]
         if members:
@@ -157,12 +163,28 @@ class _Wanted:
             raise _not_found(tag)
         raise NotFound(f"no config carries the tag '{tag}'", subject=tag, hint="gemexp tag lists all tags")
 
+    def by_name(self, name: str) -> str:
+        pointer = names.pointer(self._tree, name)
+        if pointer.config is None:
+            raise NotFound(f"no config has the name '{name}'", subject=name, hint="gemexp name lists all names")
+        if pointer.rivals:
+            told = f"'{name}' was moved to {len(pointer.rivals) + 1} configs, and a merge brought them together"
+            warnings.warn(
+                f"{told}; the newest is taken, and gemexp name --resolve settles it", RivalWarning, stacklevel=4
+            )
+        if is_deleted(self._tree, pointer.config) != self._deleted:
+            hint = "it is not deleted" if self._deleted else f"gemexp restore {short(pointer.config)} brings it back"
+            raise NotFound(
+                f"the config that '{name}' points to is {'not ' * self._deleted}deleted", subject=name, hint=hint
+            )
+        return pointer.config
+
     def _is_config(self, object_hash: str) -> bool:
         """Tell by its records, or where there are none, as for outcomes and artifacts, by the object itself."""
-        if any(True for _ in records.names_with_prefix(self._folder, f"{object_hash}-")):
+        if any(True for _ in records.names_with_prefix(self._tree, f"{object_hash}-")):
             return True
         try:
-            data = objects.get(self._folder, object_hash)
+            data = objects.get(self._tree, object_hash)
         except (Corrupt, NotFound):
             return True  # it may have been one, and what reads it tells what is wrong with it
         try:
@@ -180,7 +202,7 @@ class _Wanted:
         return NotFound(f"no {what} has a hash that begins with '{prefix}'", subject=prefix, hint=hint)
 
     def _has_tag(self, tag: str) -> bool:
-        return bool(sets.members(self._folder, layout.tag_folder(tag)))
+        return bool(sets.members(self._tree, layout.tag_folder(tag)))
 
 
 def _not_found(text: str) -> NotFound:
@@ -189,4 +211,4 @@ def _not_found(text: str) -> NotFound:
         if len(text) < MIN_PREFIX_DIGITS
         else "gemexp list shows all"
     )
-    return NotFound(f"there is no config or tag '{text}'", subject=text, hint=hint)
+    return NotFound(f"there is no config, name or tag '{text}'", subject=text, hint=hint)

@@ -12,13 +12,24 @@ from types import ModuleType
 import click
 
 from gemexp.cli.session import Session
-from gemexp.errors import AmbiguousPrefix, Conflict, Corrupt, DamageWarning, GemexpError, NotFound, UsageError
+from gemexp.errors import (
+    AmbiguousPrefix,
+    Conflict,
+    Corrupt,
+    DamageWarning,
+    EngineFailed,
+    GemexpError,
+    NotFound,
+    RivalWarning,
+    UsageError,
+)
 
 EXIT_BAD_INPUT = 1
 EXIT_USAGE = 2
 EXIT_NOT_FOUND = 3
 EXIT_CONFLICT = 4
 EXIT_CORRUPT = 5
+EXIT_ENGINE = 6
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 255
 
@@ -28,6 +39,7 @@ _EXIT_CODES: tuple[tuple[type[GemexpError], int], ...] = (
     (AmbiguousPrefix, EXIT_NOT_FOUND),
     (Conflict, EXIT_CONFLICT),
     (Corrupt, EXIT_CORRUPT),
+    (EngineFailed, EXIT_ENGINE),
     (GemexpError, EXIT_BAD_INPUT),
 )
 
@@ -98,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", DamageWarning)
+        warnings.simplefilter("always", RivalWarning)
         code = _run(arguments)
     for one in told:
         _report().warning(str(one.message))

@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gemexp.config import instant
 from gemexp.errors import Corrupt, DamageWarning, NotFound
 from gemexp.outcome import StoredOutcome
 from gemexp.revision import tagged
-from gemexp.store import layout, objects, records, sets
-from gemexp.store.files import Folder
+from gemexp.store import layout, objects, records
 from gemexp.store.records import Metadata
+from gemexp.store.standing import Standing
+from gemexp.store.tree import Tree
 
 
 class Ranked(NamedTuple):
@@ -36,13 +38,13 @@ class Ranked(NamedTuple):
     metadata: Metadata
 
 
-def rank(folder: Folder, metric: str, *, tag: str | None = None, smallest: bool = False) -> list[Ranked]:
+def rank(tree: Tree, metric: str, *, tag: str | None = None, smallest: bool = False) -> list[Ranked]:
     """Return the outcomes that have a metric, best first.
 
     Trials are counted over the whole store, whatever the tag: choosing after the fact does not undo a trial.
 
     Args:
-        folder: The store.
+        tree: The store.
         metric: Its name; outcomes without it, or with None or NaN, are left out.
         tag: Only configurations that carry it.
         smallest: The smallest is the best, as of a loss.
@@ -50,17 +52,17 @@ def rank(folder: Folder, metric: str, *, tag: str | None = None, smallest: bool 
     Raises:
         NotFound: No outcome has that metric.
     """
-    latest = {(run.config, run.data): (run.outcome, metadata) for run, metadata in _runs(folder)}
+    latest = {(config_hash, run.data): (run.outcome, metadata) for config_hash, run, metadata in _runs(tree)}
     trials: dict[str | None, int] = {}
     for _, data in latest:
         trials[data] = trials.get(data, 0) + 1
-    wanted = None if tag is None else tagged(folder, tag)
+    wanted = None if tag is None else tagged(tree, tag)
     found = []
     known: set[str] = set()
     for (config_hash, data), (outcome_hash, metadata) in latest.items():
         if wanted is not None and config_hash not in wanted:
             continue
-        outcome = _read(folder, outcome_hash)
+        outcome = _read(tree, outcome_hash)
         if outcome is None:
             continue
         known |= outcome.metrics.keys()
@@ -78,17 +80,29 @@ def rank(folder: Folder, metric: str, *, tag: str | None = None, smallest: bool 
     return sorted(found, key=lambda one: (one.value if smallest else -one.value, one.config_hash))
 
 
-def _runs(folder: Folder) -> Iterator[tuple[records.Run, Metadata]]:
-    deleted = sets.members(folder, layout.DELETED)
-    for config_hash, metadata in records.all_metadata(folder):
-        if config_hash not in deleted:
-            for run in metadata.runs:
-                yield run, metadata
+def _runs(tree: Tree) -> Iterator[tuple[str, records.Run, Metadata]]:
+    """Yield (configuration, run, metadata); what a replaced configuration ran counts for the one in its place."""
+    standing = Standing(tree)
+    found: dict[str, Metadata] = {}
+    for config_hash, metadata in records.all_metadata(tree):
+        if config_hash not in standing.deleted:
+            for name in standing.successors(config_hash) or [config_hash]:
+                found[name] = _joined(found.get(name), metadata, own=name == config_hash)
+    for config_hash, metadata in found.items():
+        for run in metadata.runs:
+            yield config_hash, run, metadata
 
 
-def _read(folder: Folder, outcome_hash: str) -> StoredOutcome | None:
+def _joined(known: Metadata | None, more: Metadata, *, own: bool) -> Metadata:
+    if known is None:
+        return more
+    runs = sorted((*known.runs, *more.runs), key=lambda run: (instant(run.created_at), run.outcome))
+    return (more if own else known)._replace(runs=tuple(runs))
+
+
+def _read(tree: Tree, outcome_hash: str) -> StoredOutcome | None:
     try:
-        return StoredOutcome.from_bytes(objects.get(folder, outcome_hash))
+        return StoredOutcome.from_bytes(objects.get(tree, outcome_hash))
     except NotFound:
         return None
     except Corrupt as error:

@@ -13,61 +13,65 @@ from gemexp.notation import inline
 from gemexp.paths import parse_path, select
 from gemexp.revision import tagged
 from gemexp.store import layout, objects, records, sets
-from gemexp.store.files import Folder
 from gemexp.store.records import Metadata, Run
+from gemexp.store.standing import Standing
+from gemexp.store.tree import Tree
 
 # Up to here, asking each tag's folder about each config is cheaper than reading all the folders.
 _PROBE_TAGS_BELOW = 32
 
 
-def load(folder: Folder, config_hash: str) -> ExperimentConfig:
+def load(tree: Tree, config_hash: str) -> ExperimentConfig:
     """Return the configuration of a whole hash, deleted or not.
 
     Raises:
         NotFound: There is no such object.
         Corrupt: It is damaged, or not a configuration.
     """
-    return _load(folder, config_hash, records.metadata(folder, config_hash), tags_of(folder, config_hash))
+    return _load(tree, config_hash, records.metadata(tree, config_hash), tags_of(tree, config_hash))
 
 
-def every(folder: Folder) -> Iterator[ExperimentConfig]:
+def every(tree: Tree) -> Iterator[ExperimentConfig]:
     """Yield all configurations, in order of hash."""
-    tags = _tags_by_config(folder)
-    deleted = sets.members(folder, layout.DELETED)
-    for config_hash, metadata in records.all_metadata(folder):
-        if config_hash not in deleted:
-            yield from _load_whole(folder, config_hash, metadata, tags.get(config_hash, []))
+    standing = Standing(tree)
+    tags = tags_by_config(tree, standing)
+    for config_hash, metadata in records.all_metadata(tree):
+        if standing.is_listed(config_hash):
+            yield from _load_whole(tree, config_hash, metadata, tags.get(config_hash, []))
 
 
-def count(folder: Folder) -> int:
+def count(tree: Tree) -> int:
     """Return how many configurations there are."""
-    recorded = {name.config for name in records.all_names(folder)}
-    return sum(1 for name in recorded - sets.members(folder, layout.DELETED) if objects.exists(folder, name))
+    standing = Standing(tree)
+    recorded = {name.config for name in records.all_names(tree)}
+    return sum(1 for name in recorded if standing.is_listed(name) and objects.exists(tree, name))
 
 
-def newest(folder: Folder, *, tag: str | None = None, limit: int | None = None) -> list[ExperimentConfig]:
+def newest(tree: Tree, *, tag: str | None = None, limit: int | None = None) -> list[ExperimentConfig]:
     """Return configurations, or those with a tag, newest first; at most ``limit``."""
     found: Iterable[tuple[str, Metadata]]
     if tag is None:
-        found = records.all_metadata(folder)
+        found = records.all_metadata(tree)
     else:
-        found = ((name, records.metadata(folder, name)) for name in tagged(folder, tag))
-    deleted = sets.members(folder, layout.DELETED)
+        found = ((name, records.metadata(tree, name)) for name in tagged(tree, tag))
+    standing = Standing(tree)
     dated = (
         (instant(metadata.created_at), config_hash, metadata)
         for config_hash, metadata in found
-        if config_hash not in deleted and metadata.puts and objects.exists(folder, config_hash)
+        if metadata.puts and standing.is_listed(config_hash) and objects.exists(tree, config_hash)
     )
     chosen = sorted(dated, reverse=True) if limit is None else heapq.nlargest(limit, dated)
-    tags = _tags_by_config(folder) if len(chosen) >= _PROBE_TAGS_BELOW else None
+    tags = tags_by_config(tree, standing) if len(chosen) >= _PROBE_TAGS_BELOW else None
     return [
         config
         for _, name, metadata in chosen
-        for config in _load_whole(folder, name, metadata, tags_of(folder, name) if tags is None else tags.get(name, []))
+        for config in _load_whole(
+            tree, name, metadata, _tags_of(tree, name, standing) if tags is None else tags.get(name, [])
+        )
     ]
 
 
-def ordered(folder: Folder, key: str, *, tag: str | None = None, limit: int | None = None) -> list[ExperimentConfig]:
+def ordered(tree: Tree, key: str, *, tag: str | None = None, limit: int | None = None) -> list[ExperimentConfig]:
     """Return configurations in the order of a field, or of the value at a path; at most ``limit``.
 
     Numbers come before text and text before the rest; configurations without the value come last, newest first.
@@ -76,60 +80,78 @@ def ordered(folder: Folder, key: str, *, tag: str | None = None, limit: int | No
         InvalidPath: ``key`` is not a path.
     """
     path = parse_path(key)
-    found = newest(folder, tag=tag)
+    found = newest(tree, tag=tag)
     found.sort(key=lambda config: _rank(config, path))
     return found[:limit]
 
 
-def runs(folder: Folder) -> list[Run]:
+def runs(tree: Tree) -> list[Run]:
     """Return the runs of all configurations that are not deleted, newest first."""
-    deleted = sets.members(folder, layout.DELETED)
-    found = [run for name, metadata in records.all_metadata(folder) if name not in deleted for run in metadata.runs]
-    return sorted(found, key=lambda run: (instant(run.created_at), run.config, run.outcome), reverse=True)
+    deleted = sets.members(tree, layout.DELETED)
+    return _by_time(
+        run for name, metadata in records.all_metadata(tree) if name not in deleted for run in metadata.runs
+    )
 
 
-def tag_counts(folder: Folder) -> dict[str, int]:
+def runs_of(tree: Tree, config_hash: str) -> list[Run]:
+    """Return the runs of a configuration and of those that it replaces, newest first."""
+    hashes = [config_hash, *Standing(tree).predecessors(config_hash)]
+    return _by_time(run for name in hashes for run in records.metadata(tree, name).runs)
+
+
+def _by_time(runs: Iterable[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: (instant(run.created_at), run.config, run.outcome), reverse=True)
+
+
+def tag_counts(tree: Tree) -> dict[str, int]:
     """Return how many configurations carry each tag, by tag; tags that none carries are left out."""
-    there = set(objects.all_hashes(folder)) - sets.members(folder, layout.DELETED)
-    counts = {tag: len(sets.members(folder, path) & there) for tag, path in _tag_folders(folder)}
+    standing = Standing(tree)
+    there = set(filter(standing.is_listed, objects.all_hashes(tree)))
+    counts = {tag: len(standing.carried(sets.lengths(tree, path)) & there) for tag, path in _tag_folders(tree)}
     return {tag: number for tag, number in sorted(counts.items()) if number}
 
 
-def tags_of(folder: Folder, config_hash: str) -> list[str]:
-    """Return the tags of a configuration, sorted."""
-    return sorted(tag for tag, path in _tag_folders(folder) if sets.contains(folder, path, config_hash))
+def tags_of(tree: Tree, config_hash: str) -> list[str]:
+    """Return the tags of a configuration, sorted; what it takes over from those it replaces counts."""
+    return _tags_of(tree, config_hash, Standing(tree) if tree.exists(layout.MIGRATED) else None)
 
 
-def hashes_with_prefix(folder: Folder, prefix: str, *, deleted: bool = False) -> list[str]:
+def _tags_of(tree: Tree, config_hash: str, standing: Standing | None) -> list[str]:
+    if standing is None or not standing.migrated:
+        return sorted(tag for tag, path in _tag_folders(tree) if sets.contains(tree, path, config_hash))
+    return sorted(tag for tag, path in _tag_folders(tree) if standing.carries(tree, path, config_hash))
+
+
+def hashes_with_prefix(tree: Tree, prefix: str, *, deleted: bool = False) -> list[str]:
     """Return the hashes of configurations that begin with ``prefix``, which may be empty; sorted.
 
     Args:
-        folder: The store.
+        tree: The store.
         prefix: Hexadecimal digits.
         deleted: Those that are deleted instead of the others.
     """
     prefix = prefix.lower()
     if len(prefix) < 2:
-        found = {name.config for name in records.all_names(folder) if name.config.startswith(prefix)}
+        found = {name.config for name in records.all_names(tree) if name.config.startswith(prefix)}
     else:
-        found = {name.config for name in records.names_with_prefix(folder, prefix)}
-    marked = sets.members(folder, layout.DELETED)
+        found = {name.config for name in records.names_with_prefix(tree, prefix)}
+    marked = sets.members(tree, layout.DELETED)
     found = found & marked if deleted else found - marked
-    return sorted(name for name in found if objects.exists(folder, name))
+    return sorted(name for name in found if objects.exists(tree, name))
 
 
-def _load_whole(folder: Folder, config_hash: str, metadata: Metadata, tags: list[str]) -> Iterator[ExperimentConfig]:
+def _load_whole(tree: Tree, config_hash: str, metadata: Metadata, tags: list[str]) -> Iterator[ExperimentConfig]:
     """Yield the configuration if it is whole; warn if it is damaged: one bad file must not hide all the others."""
     try:
-        yield _load(folder, config_hash, metadata, tags)
+        yield _load(tree, config_hash, metadata, tags)
     except NotFound:
         return  # a record whose object did not come along: fsck names it
     except Corrupt as error:
         warnings.warn(f"{error}; it was passed over, and gemexp fsck tells more", DamageWarning, stacklevel=3)
 
 
-def _load(folder: Folder, config_hash: str, metadata: Metadata, tags: list[str]) -> ExperimentConfig:
-    data = objects.get(folder, config_hash)
+def _load(tree: Tree, config_hash: str, metadata: Metadata, tags: list[str]) -> ExperimentConfig:
+    data = objects.get(tree, config_hash)
     try:
         return ExperimentConfig.from_bytes(
             data, description=metadata.description, tags=tags, created_at=metadata.created_at
@@ -139,17 +161,18 @@ def _load(folder: Folder, config_hash: str, metadata: Metadata, tags: list[str])
         raise
 
 
-def _tag_folders(folder: Folder) -> Iterator[tuple[str, str]]:
-    for escaped in folder.names_with_prefix(layout.TAGS, ""):
+def _tag_folders(tree: Tree) -> Iterator[tuple[str, str]]:
+    for escaped in tree.names_with_prefix(layout.TAGS, ""):
         tag = layout.unescape_name(escaped)
         if tag is not None:
             yield tag, f"{layout.TAGS}/{escaped}"
 
 
-def _tags_by_config(folder: Folder) -> dict[str, list[str]]:
+def tags_by_config(tree: Tree, standing: Standing) -> dict[str, list[str]]:
+    """Return the tags of all configurations that carry any, sorted, by hash."""
     found: dict[str, list[str]] = {}
-    for tag, path in sorted(_tag_folders(folder)):
-        for config_hash in sets.members(folder, path):
+    for tag, path in sorted(_tag_folders(tree)):
+        for config_hash in standing.carried(sets.lengths(tree, path)):
             found.setdefault(config_hash, []).append(tag)
     return found
 

@@ -13,7 +13,7 @@ from gemexp.config import CONFIG_KIND, ExperimentConfig, object_kind
 from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt, NotFound, StoreUnreadable
 from gemexp.outcome import OUTCOME_KIND, StoredOutcome
-from gemexp.store import layout, objects, records
+from gemexp.store import kinds, layout, objects, records
 from gemexp.store.files import Folder
 
 _WIDEST_GAP = 1000
@@ -160,13 +160,13 @@ class _Checker:
         record = records.read(self._folder, name)
         self._records += 1
         self._referred.append((CONFIG_KIND, record["config"], path))
-        if record["$"] == records.RUN_KIND:
+        if record["$"] == kinds.RUN:
             self._referred.append((OUTCOME_KIND, record["outcome"], path))
             if record["data"] is not None:
                 self._outcomes_on.setdefault((record["config"], record["data"]), set()).add(record["outcome"])
-        if record["$"] == records.ALIAS_KIND:
+        if record["$"] == kinds.ALIAS:
             return
-        if record["$"] == records.PUT_KIND or name.config not in self._recorded:
+        if record["$"] == kinds.PUT or name.config not in self._recorded:
             self._recorded[name.config] = path
 
     def _check_member(self, path: str, file_name: str) -> None:

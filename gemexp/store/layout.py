@@ -30,9 +30,12 @@ REFS = "refs"
 TAGS = "refs/tags"
 DELETED = "refs/deleted"
 NAMES = "refs/names"
+MIGRATED = "refs/migrated"
 PACKS = "packs"
 LOCAL = "local"
 TMP = "local/tmp"
+TRASH = "local/trash"
+JOURNAL = "local/journal"
 EMPTY = "local/empty"
 QUARANTINE = "local/quarantine"
 IMPORTED = "local/imported"
@@ -54,10 +57,17 @@ class RecordName(NamedTuple):
 
 
 class MemberName(NamedTuple):
-    """A set member's file name: the config, and the causal length that the file stands for."""
+    """A set member's file name: the config (or pair of configs), and the causal length that the file stands for."""
 
     config: str
     length: int
+
+
+class Pair(NamedTuple):
+    """A member of ``refs/migrated``: a config, and the one that takes its place."""
+
+    old: str
+    new: str
 
 
 def object_path(object_hash: str) -> str:
@@ -77,6 +87,31 @@ def tag_folder(tag: str) -> str:
         InvalidInput: The tag is empty or too long.
     """
     return f"{TAGS}/{escape_name(tag, 'tag')}"
+
+
+def name_folder(name: str) -> str:
+    """Return the folder of a name's moves.
+
+    Raises:
+        InvalidInput: The name is empty or too long.
+    """
+    return f"{NAMES}/{escape_name(name, 'name')}"
+
+
+def move_path(name: str, record_hash: str) -> str:
+    """Return where a move of a name lies."""
+    return f"{name_folder(name)}/{record_hash}"
+
+
+def pair_name(pair: Pair) -> str:
+    """Return the member of ``refs/migrated`` that stands for a pair."""
+    return f"{pair.old}-{pair.new}"
+
+
+def parse_pair(member: str) -> Pair | None:
+    """Read the member that stands for a pair, or return None."""
+    old, dash, new = member.partition("-")
+    return Pair(old, new) if dash and is_hash(old) and is_hash(new) else None
 
 
 def member_path(folder: str, config_hash: str, length: int) -> str:
@@ -101,10 +136,15 @@ def parse_record_name(name: str) -> RecordName | None:
     return RecordName(config, record) if named else None
 
 
-def parse_member_name(name: str) -> MemberName | None:
-    """Read a set member's file name, or return None; length 1 is never written out."""
+def parse_member_name(name: str, *, pairs: bool = False) -> MemberName | None:
+    """Read a set member's file name, or return None; length 1 is never written out.
+
+    Args:
+        name: The file name.
+        pairs: The set's members are pairs of configs.
+    """
     config, dot, length = name.partition(".")
-    if not is_hash(config):
+    if not (parse_pair(config) if pairs else is_hash(config)):
         return None
     if not dot:
         return MemberName(config, 1)

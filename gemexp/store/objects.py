@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt, NotFound
 from gemexp.store import layout
-from gemexp.store.files import Batch, Folder
+from gemexp.store.files import Batch
+from gemexp.store.tree import Tree
 
 # Artifacts may be larger than what is encoded canonically, but have to fit into memory.
 MAX_OBJECT_BYTES = 256 * 1024 * 1024
 
 
-def get(folder: Folder, object_hash: str) -> bytes:
+def get(tree: Tree, object_hash: str) -> bytes:
     """Return an object's bytes.
 
     Raises:
@@ -21,7 +22,7 @@ def get(folder: Folder, object_hash: str) -> bytes:
         Corrupt: Its bytes are not those its name promises.
     """
     path = layout.object_path(object_hash)
-    data = folder.read(path, MAX_OBJECT_BYTES)
+    data = tree.read(path, MAX_OBJECT_BYTES)
     if data is None:
         raise NotFound(f"there is no object '{object_hash}'", subject=object_hash)
     actual = hash_bytes(data)
@@ -43,18 +44,18 @@ def put(batch: Batch, data: bytes) -> str:
     return object_hash
 
 
-def exists(folder: Folder, object_hash: str) -> bool:
+def exists(tree: Tree, object_hash: str) -> bool:
     """Tell whether there is an object of that hash, without reading it."""
-    return folder.exists(layout.object_path(object_hash))
+    return tree.exists(layout.object_path(object_hash))
 
 
-def with_prefix(folder: Folder, prefix: str) -> list[str]:
+def with_prefix(tree: Tree, prefix: str) -> list[str]:
     """Return the hashes that begin with ``prefix``, at least two digits; one fan-out folder is listed."""
-    return list(filter(layout.parse_object_name, folder.names_with_prefix(f"{layout.OBJECTS}/{prefix[:2]}", prefix)))
+    return list(filter(layout.parse_object_name, tree.names_with_prefix(f"{layout.OBJECTS}/{prefix[:2]}", prefix)))
 
 
-def all_hashes(folder: Folder) -> Iterator[str]:
+def all_hashes(tree: Tree) -> Iterator[str]:
     """Yield every object's hash, sorted."""
-    for fan_out in sorted(folder.names(layout.OBJECTS)):
+    for fan_out in sorted(tree.names(layout.OBJECTS)):
         if layout.parse_fan_out(fan_out):
-            yield from sorted(with_prefix(folder, fan_out))
+            yield from sorted(with_prefix(tree, fan_out))

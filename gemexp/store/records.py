@@ -18,33 +18,11 @@ from typing import Any, NamedTuple
 
 from gemexp import canonical
 from gemexp.config import instant, now
-from gemexp.digest import hash_bytes, is_hash
-from gemexp.errors import Corrupt, InvalidInput
-from gemexp.store import layout
-from gemexp.store.files import Batch, Folder
-
-PUT_KIND = "gemexp/put@1"
-DESCRIPTION_KIND = "gemexp/description@1"
-ALIAS_KIND = "gemexp/alias@1"
-RUN_KIND = "gemexp/run@1"
-
-_OPTIONAL_TEXT = (str, type(None))
-_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
-    PUT_KIND: {"config": str, "created_at": str, "description": str, "parents": list},
-    DESCRIPTION_KIND: {"config": str, "created_at": str, "description": str, "supersedes": list},
-    ALIAS_KIND: {"alias": str, "config": str, "created_at": str},
-    RUN_KIND: {
-        "by": _OPTIONAL_TEXT,
-        "code": (dict, type(None)),
-        "config": str,
-        "created_at": str,
-        "data": _OPTIONAL_TEXT,
-        "duration": (float, type(None)),
-        "environment": dict,
-        "outcome": str,
-        "verifies": _OPTIONAL_TEXT,
-    },
-}
+from gemexp.digest import hash_bytes
+from gemexp.errors import Corrupt
+from gemexp.store import kinds, layout
+from gemexp.store.files import Batch
+from gemexp.store.tree import Tree
 
 
 class Run(NamedTuple):
@@ -110,7 +88,7 @@ def put(batch: Batch, config_hash: str, *, created_at: str, description: str, pa
         batch,
         config_hash,
         {
-            "$": PUT_KIND,
+            "$": kinds.PUT,
             "config": config_hash,
             "created_at": created_at,
             "description": description,
@@ -125,7 +103,7 @@ def describe(batch: Batch, config_hash: str, description: str, supersedes: tuple
         batch,
         config_hash,
         {
-            "$": DESCRIPTION_KIND,
+            "$": kinds.DESCRIPTION,
             "config": config_hash,
             "created_at": now(),
             "description": description,
@@ -136,37 +114,37 @@ def describe(batch: Batch, config_hash: str, description: str, supersedes: tuple
 
 def run(batch: Batch, run: Run) -> str:
     """Have the batch record a run; return the record's hash."""
-    return _write(batch, run.config, {"$": RUN_KIND, **run._asdict()})
+    return _write(batch, run.config, {"$": kinds.RUN, **run._asdict()})
 
 
 def alias(batch: Batch, old_hash: str, config_hash: str, *, created_at: str) -> str:
     """Have the batch record that an older hash means a config; return the record's hash."""
     return _write(
-        batch, old_hash, {"$": ALIAS_KIND, "alias": old_hash, "config": config_hash, "created_at": created_at}
+        batch, old_hash, {"$": kinds.ALIAS, "alias": old_hash, "config": config_hash, "created_at": created_at}
     )
 
 
-def keep(folder: Folder, batch: Batch, config_hash: str, record_hash: str) -> None:
+def keep(tree: Tree, batch: Batch, config_hash: str, record_hash: str) -> None:
     """Have the batch sync a record that is there already, in case its writer has not done so yet."""
     path = layout.record_path(config_hash, record_hash)
-    data = folder.read(path, canonical.MAX_BYTES)
+    data = tree.read(path, canonical.MAX_BYTES)
     if data is not None:
         batch.create(path, data)
 
 
-def metadata(folder: Folder, config_hash: str) -> Metadata:
+def metadata(tree: Tree, config_hash: str) -> Metadata:
     """Read a config's records; damaged ones are passed over, and named by ``fsck``."""
-    return summarise(_readable(folder, config_hash))
+    return summarise(_readable(tree, config_hash))
 
 
 def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
     """Say what records (hash -> record) amount to."""
-    puts = {name: record for name, record in found.items() if record["$"] == PUT_KIND}
+    puts = {name: record for name, record in found.items() if record["$"] == kinds.PUT}
     superseded = {old for record in found.values() for old in record.get("supersedes", ())}
     heads = [
         (instant(record["created_at"]), name, record["description"])
         for name, record in found.items()
-        if name not in superseded and (record.get("description") or record["$"] == DESCRIPTION_KIND)
+        if name not in superseded and (record.get("description") or record["$"] == kinds.DESCRIPTION)
     ]
     heads.sort(reverse=True)
     texts = list(dict.fromkeys(description for _, _, description in heads))
@@ -182,70 +160,67 @@ def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
     )
 
 
-def read(folder: Folder, name: layout.RecordName) -> dict[str, Any]:
+def read(tree: Tree, name: layout.RecordName) -> dict[str, Any]:
     """Return one record.
 
     Raises:
         Corrupt: It is missing, damaged, of an unknown kind, or about another config than its name says.
     """
     path = layout.record_path(*name)
-    data = folder.read(path, canonical.MAX_BYTES)
+    data = tree.read(path, canonical.MAX_BYTES)
     if data is None:
         raise Corrupt("is missing", path=path)
     actual = hash_bytes(data)
     if actual != name.record:
         raise Corrupt("is damaged: its content has another hash", path=path, expected=name.record, actual=actual)
     try:
-        value = canonical.decode(data)
-        _check(value, name.config)
+        return kinds.check(canonical.decode(data), name.config)
     except Corrupt as error:
         error.path = path
         raise
-    record: dict[str, Any] = value
-    return record
 
 
-def aliases_with_prefix(folder: Folder, prefix: str, *, known: Collection[str] = ()) -> dict[str, set[str]]:
+def aliases_with_prefix(tree: Tree, prefix: str, *, known: Collection[str] = ()) -> dict[str, set[str]]:
     """Return the older hashes that begin with ``prefix``, and the configs each of them means.
 
     Args:
-        folder: The store.
+        tree: The store.
         prefix: At least two digits.
         known: Hashes that are known to be objects; records about them need not be read.
     """
     found: dict[str, set[str]] = {}
-    for name in names_with_prefix(folder, prefix):
+    for name in names_with_prefix(tree, prefix):
         if name.config not in known:
-            record = _read_or_none(folder, name)
-            if record and record["$"] == ALIAS_KIND:
+            record = _read_or_none(tree, name)
+            if record and record["$"] == kinds.ALIAS:
                 found.setdefault(name.config, set()).add(record["config"])
     return found
 
 
-def names_with_prefix(folder: Folder, prefix: str) -> Iterator[layout.RecordName]:
+def names_with_prefix(tree: Tree, prefix: str) -> Iterator[layout.RecordName]:
     """Yield the names of the records about hashes that begin with ``prefix``, at least two digits."""
-    for file_name in folder.names_with_prefix(f"{layout.INDEX}/{prefix[:2]}", prefix):
+    for file_name in tree.names_with_prefix(f"{layout.INDEX}/{prefix[:2]}", prefix):
         name = layout.parse_record_name(file_name)
         if name:
             yield name
 
 
-def all_names(folder: Folder) -> Iterator[layout.RecordName]:
+def all_names(tree: Tree) -> Iterator[layout.RecordName]:
     """Yield the names of all records, fan-out folder by fan-out folder."""
-    for fan_out in sorted(folder.names(layout.INDEX)):
+    for fan_out in sorted(tree.names(layout.INDEX)):
         if layout.parse_fan_out(fan_out):
-            yield from names_with_prefix(folder, fan_out)
+            yield from names_with_prefix(tree, fan_out)
 
 
-def all_metadata(folder: Folder) -> Iterator[tuple[str, Metadata]]:
+def all_metadata(tree: Tree) -> Iterator[tuple[str, Metadata]]:
     """Yield every recorded config's hash with what its records say, fan-out folder by fan-out folder."""
-    for fan_out in sorted(folder.names(layout.INDEX)):
+    for fan_out in sorted(tree.names(layout.INDEX)):
         if not layout.parse_fan_out(fan_out):
             continue
         by_config: dict[str, dict[str, dict[str, Any]]] = {}
-        for name in names_with_prefix(folder, fan_out):
-            record = _read_or_none(folder, name)
-            if record and record["$"] != ALIAS_KIND:
+        for name in names_with_prefix(tree, fan_out):
+            record = _read_or_none(tree, name)
+            if record and record["$"] != kinds.ALIAS:
                 by_config.setdefault(name.config, {})[name.record] = record
         for config_hash in sorted(by_config):
             yield config_hash, summarise(by_config[config_hash])
@@ -259,43 +234,22 @@ def _write(batch: Batch, about: str, value: dict[str, Any]) -> str:
 
 
 def _runs(found: dict[str, dict[str, Any]]) -> Iterator[Run]:
-    runs = {name: record for name, record in found.items() if record["$"] == RUN_KIND}
+    runs = {name: record for name, record in found.items() if record["$"] == kinds.RUN}
     for name in sorted(runs, key=lambda name: (instant(runs[name]["created_at"]), name)):
         yield Run(**{field: runs[name][field] for field in Run._fields})
 
 
-def _readable(folder: Folder, config_hash: str) -> dict[str, dict[str, Any]]:
+def _readable(tree: Tree, config_hash: str) -> dict[str, dict[str, Any]]:
     found = {}
-    for name in names_with_prefix(folder, f"{config_hash}-"):
-        record = _read_or_none(folder, name)
-        if record and record["$"] != ALIAS_KIND:
+    for name in names_with_prefix(tree, f"{config_hash}-"):
+        record = _read_or_none(tree, name)
+        if record and record["$"] != kinds.ALIAS:
             found[name.record] = record
     return found
 
 
-def _read_or_none(folder: Folder, name: layout.RecordName) -> dict[str, Any] | None:
+def _read_or_none(tree: Tree, name: layout.RecordName) -> dict[str, Any] | None:
     try:
-        return read(folder, name)
+        return read(tree, name)
     except Corrupt:
         return None
-
-
-def _check(value: Any, about: str) -> None:
-    kind = value.get("$") if isinstance(value, dict) else None
-    fields = _FIELDS.get(kind) if isinstance(kind, str) else None
-    if fields is None:
-        raise Corrupt("is of a kind that this version does not know", actual=str(kind))
-    for name, expected in fields.items():
-        if name not in value or not isinstance(value[name], expected):
-            raise Corrupt(f"lacks '{name}', or has it of another type")
-    if value["alias" if kind == ALIAS_KIND else "config"] != about:
-        raise Corrupt("is about another config than its file name says")
-    related_hashes = (value.get(name) for name in ("outcome", "verifies"))
-    named = (name for name in related_hashes if name is not None)
-    for related in (value["config"], *value.get("parents", ()), *value.get("supersedes", ()), *named):
-        if not isinstance(related, str) or not is_hash(related):
-            raise Corrupt("names something that is not a hash")
-    try:
-        instant(value["created_at"])
-    except InvalidInput:
-        raise Corrupt("has a time that is not ISO 8601") from None

@@ -12,40 +12,59 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gemexp.store import layout
-from gemexp.store.files import Batch, Folder
+from gemexp.store.files import Batch
+from gemexp.store.tree import Tree
 
 
-def add(folder: Folder, batch: Batch, set_folder: str, config_hash: str) -> bool:
-    """Have the batch make ``config_hash`` a member; return whether it was none."""
-    return _turn(folder, batch, set_folder, config_hash, present=True)
+def add(tree: Tree, batch: Batch, set_folder: str, member: str) -> bool:
+    """Have the batch make ``member`` one of the set; return whether it was none."""
+    return turn(batch, set_folder, member, length(tree, set_folder, member), present=True)
 
 
-def remove(folder: Folder, batch: Batch, set_folder: str, config_hash: str) -> bool:
-    """Have the batch make ``config_hash`` no member; return whether it was one."""
-    return _turn(folder, batch, set_folder, config_hash, present=False)
+def remove(tree: Tree, batch: Batch, set_folder: str, member: str) -> bool:
+    """Have the batch make ``member`` none of the set; return whether it was one."""
+    return turn(batch, set_folder, member, length(tree, set_folder, member), present=False)
 
 
-def contains(folder: Folder, set_folder: str, config_hash: str) -> bool:
-    """Tell whether ``config_hash`` is a member."""
-    return length(folder, set_folder, config_hash) % 2 == 1
+def turn(batch: Batch, set_folder: str, member: str, reached: int, *, present: bool) -> bool:
+    """Have the batch go on from a causal length that was looked up; return whether that changes the set."""
+    turned = (reached % 2 == 1) != present
+    if turned:
+        reached += 1
+    if reached:
+        # All of them: what another writer has not synced yet is synced here, and a gap is filled.
+        for number in range(1, reached + 1):
+            batch.create(layout.member_path(set_folder, member, number), b"")
+    return turned
 
 
-def members(folder: Folder, set_folder: str) -> set[str]:
-    """Return the hashes of all members."""
-    lengths: dict[str, set[int]] = {}
-    for name in folder.names(set_folder):
-        member = layout.parse_member_name(name)
+def contains(tree: Tree, set_folder: str, member: str) -> bool:
+    """Tell whether ``member`` is one of the set."""
+    return length(tree, set_folder, member) % 2 == 1
+
+
+def members(tree: Tree, set_folder: str) -> set[str]:
+    """Return all members."""
+    return {member for member, reached in lengths(tree, set_folder).items() if reached % 2 == 1}
+
+
+def lengths(tree: Tree, set_folder: str) -> dict[str, int]:
+    """Return the causal lengths of all that are members, or were."""
+    pairs = set_folder == layout.MIGRATED
+    found: dict[str, set[int]] = {}
+    for name in tree.names(set_folder):
+        member = layout.parse_member_name(name, pairs=pairs)
         if member:
-            lengths.setdefault(member.config, set()).add(member.length)
-    return {config_hash for config_hash, found in lengths.items() if _reached(found.__contains__) % 2 == 1}
+            found.setdefault(member.config, set()).add(member.length)
+    return {member: _reached(numbers.__contains__) for member, numbers in found.items()}
 
 
-def length(folder: Folder, set_folder: str, config_hash: str) -> int:
-    """Return a config's causal length in a set, 0 if it never was a member.
+def length(tree: Tree, set_folder: str, member: str) -> int:
+    """Return the causal length of a member, 0 if it never was one.
 
     Lengths are looked up one by one instead of listing a folder that may hold a hundred thousand others.
     """
-    return _reached(lambda number: folder.exists(layout.member_path(set_folder, config_hash, number)))
+    return _reached(lambda number: tree.exists(layout.member_path(set_folder, member, number)))
 
 
 def _reached(exists: Callable[[int], bool]) -> int:
@@ -60,15 +79,3 @@ def _reached(exists: Callable[[int], bool]) -> int:
         if step is None:
             return reached
         reached += step
-
-
-def _turn(folder: Folder, batch: Batch, set_folder: str, config_hash: str, *, present: bool) -> bool:
-    reached = length(folder, set_folder, config_hash)
-    turned = (reached % 2 == 1) != present
-    if turned:
-        reached += 1
-    if reached:
-        # All of them: what another writer has not synced yet is synced here, and a gap is filled.
-        for number in range(1, reached + 1):
-            batch.create(layout.member_path(set_folder, config_hash, number), b"")
-    return turned

@@ -8,7 +8,7 @@ from surroundings import merge
 from gemexp.canonical import encode
 from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt
-from gemexp.store import layout, records
+from gemexp.store import kinds, layout, records
 from gemexp.store.files import Folder
 
 CONFIG, OTHER = "ab" * 32, "cd" * 32
@@ -113,7 +113,7 @@ def test_aliases_are_found_by_the_beginning_of_the_old_hash(folder):
     assert records.metadata(folder, old) == records.Metadata()
 
 
-VALID = {"$": records.PUT_KIND, "config": CONFIG, "created_at": EARLY, "description": "", "parents": []}
+VALID = {"$": kinds.PUT, "config": CONFIG, "created_at": EARLY, "description": "", "parents": []}
 
 
 def store(folder, value, about=CONFIG):

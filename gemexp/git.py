@@ -1,0 +1,204 @@
+"""Asking git: the one place that starts it, in a way that nothing in a foreign repository can turn against the user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from gemexp.errors import EngineFailed, NotFound
+
+# A repository may come from anyone: nothing in its settings may run a program of its own, or wait for input.
+_GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false")
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+# What git sets for its hooks, textconv programs and aliases would point a question elsewhere.
+_INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
+
+
+class Repository:
+    """A git repository, as seen from a folder in its work tree, or from the folder of a bare one.
+
+    Args:
+        folder: The top of the work tree, or the bare repository.
+        bare: It has no work tree.
+        index: The index file that git named for a hook; None for the repository's own.
+    """
+
+    def __init__(self, folder: str, *, bare: bool = False, index: str | None = None) -> None:
+        self.folder = folder
+        self.bare = bare
+        self._index = index
+
+    @classmethod
+    def find(cls, folder: str) -> Repository | None:
+        """Return the repository that a folder lies in, or is if it is a bare one; None if there is none.
+
+        Raises:
+            EngineFailed: git is not there, or refuses this repository.
+        """
+        here = cls(folder)
+        bare = here.ask("rev-parse", "--is-bare-repository", accept=(0, 128))
+        if bare.strip() == b"true":
+            return cls(_line(here.ask("rev-parse", "--absolute-git-dir")), bare=True)
+        if not bare:
+            try:
+                here.ask("rev-parse", "--git-dir")
+            except EngineFailed as error:
+                if "not a git repository" in error.message:
+                    return None
+                raise
+        return cls(_line(here.ask("rev-parse", "--show-toplevel")), index=os.environ.get("GIT_INDEX_FILE"))
+
+    def ask(
+        self,
+        *arguments: str,
+        data: bytes = b"",
+        accept: Collection[int] = (0,),
+        hooks: bool = False,
+        seconds: float | None = None,
+    ) -> bytes:
+        """Run git and return what it prints.
+
+        Args:
+            *arguments: Its command and options; what comes from users stands behind ``--end-of-options`` or ``--``.
+            data: Its standard input.
+            accept: Exit codes that are answers.
+            hooks: Leave the setting alone that says where hooks lie; for asking where that is.
+            seconds: Give up after so long.
+
+        Raises:
+            EngineFailed: git is not there, refused, or took too long.
+        """
+        try:
+            done = subprocess.run(  # noqa: S603 - the program is git, the arguments are ours
+                [*_GIT, *(() if hooks else _NO_HOOKS), *arguments],
+                cwd=self.folder,
+                env=self._environment(),
+                input=data,
+                capture_output=True,
+                timeout=seconds,
+                check=False,
+            )
+        except OSError as error:
+            raise _no_git(error, self.folder) from None
+        except subprocess.TimeoutExpired:
+            raise EngineFailed(f"git {arguments[0]} took longer than {seconds} seconds") from None
+        if done.returncode not in accept:
+            raise _failed(arguments, done.stderr)
+        return done.stdout
+
+    def lines(self, *arguments: str, data: bytes = b"") -> Iterator[str]:
+        """Run git with an option that ends items with NUL, and yield the items."""
+        for item in self.ask(*arguments, data=data).split(b"\0"):
+            if item:
+                yield os.fsdecode(item)
+
+    def commit(self, revision: str) -> str:
+        """Return the hash of the commit that a git revision means.
+
+        Raises:
+            NotFound: It means none.
+        """
+        found = self.ask(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", accept=(0, 1, 128)
+        )
+        if not found.strip():
+            hint = "git branch --all and git tag list what there is"
+            raise NotFound(f"git knows no revision '{revision}'", subject=revision, hint=hint)
+        return found.decode().strip()
+
+    def merge_base(self, first: str, second: str) -> str | None:
+        """Return the commit that two commits have in common; None if they have none."""
+        found = self.ask("merge-base", first, second, accept=(0, 1)).decode().split()
+        return found[0] if found else None
+
+    def path(self, name: str) -> str:
+        """Return where git keeps a file such as ``info/attributes`` or ``hooks``, absolute."""
+        return os.path.normpath(os.path.join(self.folder, _line(self.ask("rev-parse", "--git-path", name, hooks=True))))
+
+    def prefix(self, folder: str) -> str | None:
+        """Return a folder's path within the work tree, ``""`` for its top; None if it lies outside."""
+        inside = os.path.relpath(os.path.realpath(folder), os.path.realpath(self.folder))
+        if inside == os.curdir:
+            return ""
+        return None if inside == os.pardir or inside.startswith(f"{os.pardir}{os.sep}") else inside.replace(os.sep, "/")
+
+    @contextmanager
+    def blobs(self) -> Iterator[BlobReader]:
+        """Open a reader of objects' contents, which costs one process however many are read."""
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the program is git, the arguments are ours
+                [*_GIT, *_NO_HOOKS, "cat-file", "--batch"],
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise _no_git(error, self.folder) from None
+        if process.stdin is None or process.stdout is None:  # never so; for the type checker
+            raise EngineFailed("git has no pipes")
+        try:
+            yield BlobReader(process.stdin, process.stdout)
+        finally:
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
+
+    def _environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if key not in _INHERITED and key != "GIT_INDEX_FILE"}
+        return kept | _ENVIRONMENT | ({} if self._index is None else {"GIT_INDEX_FILE": self._index})
+
+
+class BlobReader:
+    """Reads objects' contents through one ``git cat-file --batch``."""
+
+    def __init__(self, requests: IO[bytes], answers: IO[bytes]) -> None:
+        self._requests = requests
+        self._answers = answers
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        """Return an object's content; None if there is none of that name, or it is larger than ``limit`` bytes.
+
+        Raises:
+            EngineFailed: git ended.
+        """
+        try:
+            self._requests.write(f"{name}\n".encode())
+            self._requests.flush()
+        except OSError as error:
+            raise EngineFailed(f"git cat-file ended: {(error.strerror or str(error)).lower()}") from None
+        header = self._answers.readline().split()
+        if len(header) != 3 or not header[2].isdigit():
+            if not header:
+                raise EngineFailed("git cat-file ended", hint="git fsck tells whether the repository is whole")
+            return None
+        size = int(header[2])
+        left = size + 1  # a line feed follows
+        if size > limit:
+            while left:
+                left -= len(self._answers.read(min(left, 1 << 20))) or left
+            return None
+        return self._answers.read(left)[:-1]
+
+
+def _line(answer: bytes) -> str:
+    return os.fsdecode(answer).rstrip("\n")
+
+
+def _no_git(error: OSError, folder: str) -> EngineFailed:
+    if not os.path.isdir(folder):
+        return EngineFailed(f"cannot run git in '{folder}': there is no such folder")
+    reason = (error.strerror or str(error)).lower()
+    return EngineFailed(f"cannot run git: {reason}", hint="install git, or put it on the PATH")
+
+
+def _failed(arguments: tuple[str, ...], told: bytes) -> EngineFailed:
+    lines = told.decode("utf-8", "replace").strip().splitlines()
+    reason = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "it gave no reason"
+    hint = next((line.removeprefix("hint: ") for line in lines[1:] if line.strip()), None)
+    return EngineFailed(f"git {arguments[0]} failed: {reason}", hint=hint)

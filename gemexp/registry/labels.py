@@ -1,0 +1,95 @@
+"""What can be said of configurations without changing their hashes: tags, descriptions, names, deletions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gemexp import revision
+from gemexp.config import check_description
+from gemexp.errors import NotFound
+from gemexp.query import scan
+from gemexp.registry.opened import OpenedStore
+from gemexp.store import layout, records, sets
+from gemexp.store.files import Batch
+from gemexp.store.standing import Standing
+
+
+class Labels(OpenedStore):
+    """Tags, descriptions and deletions of an opened store."""
+
+    def tags(self) -> dict[str, int]:
+        """Return how many configurations carry each tag, by tag; tags that none carries are left out."""
+        return scan.tag_counts(self._folder)
+
+    def tags_of(self, config_hash: str) -> list[str]:
+        """Return the tags of a configuration, sorted."""
+        return scan.tags_of(self._folder, config_hash)
+
+    def tag(self, rev: str, tags: Iterable[str]) -> list[str]:
+        """Add tags to a configuration; return those it did not have."""
+        return self._turn_tags([self.resolve(rev)], add=tags)
+
+    def untag(self, rev: str, tags: Iterable[str]) -> list[str]:
+        """Remove tags from a configuration; return those it had."""
+        return self._turn_tags([self.resolve(rev)], remove=tags)
+
+    def rename_tag(self, old: str, new: str) -> list[str]:
+        """Put one tag in another's place on every configuration that carries it; return their hashes."""
+        layout.tag_folder(new)
+        members = sorted(revision.tagged(self._folder, old))
+        if not members:
+            raise NotFound(f"no config carries the tag '{old}'", subject=old, hint="gemexp tag lists all tags")
+        if old != new:
+            self._turn_tags(members, add=[new], remove=[old])
+        return members
+
+    def describe(self, rev: str, description: str) -> bool:
+        """Replace a configuration's description, and any that a merge left beside it; return whether it changed."""
+        description = check_description(description)
+        config_hash = self.resolve(rev)
+        known = self.metadata(config_hash)
+        if description == known.description and not known.other_descriptions:
+            return False
+        with self._folder.batch() as batch:
+            records.describe(batch, config_hash, description, known.heads)
+        return True
+
+    def _turn_tags(self, hashes: list[str], add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:
+        turns = [(True, tag, layout.tag_folder(tag)) for tag in dict.fromkeys(add)]
+        turns += [(False, tag, layout.tag_folder(tag)) for tag in dict.fromkeys(remove)]
+        standing = Standing(self._folder) if self._folder.exists(layout.MIGRATED) else None
+        with self._folder.batch() as batch:
+            return [
+                tag
+                for config_hash in hashes
+                for present, tag, set_folder in turns
+                if self._turn_tag(batch, set_folder, config_hash, standing, present=present)
+            ]
+
+    def _turn_tag(
+        self, batch: Batch, set_folder: str, config_hash: str, standing: Standing | None, *, present: bool
+    ) -> bool:
+        length = sets.length(self._folder, set_folder, config_hash)
+        if not length and standing is not None and standing.carries(self._folder, set_folder, config_hash):
+            if present:
+                return False
+            length = 1  # what it takes over is taken away by a mark of its own
+        return sets.turn(batch, set_folder, config_hash, length, present=present)
+
+    # Deleting
+
+    def delete(self, rev: str) -> bool:
+        """Mark a configuration as deleted; `restore` brings it back. Return whether there was one."""
+        try:
+            config_hash = self.resolve(rev)
+        except NotFound:
+            return False
+        with self._folder.batch() as batch:
+            return sets.add(self._folder, batch, layout.DELETED, config_hash)
+
+    def restore(self, rev: str) -> str:
+        """Bring a configuration back, looked for among the deleted ones; return its hash."""
+        config_hash = self.resolve(rev, deleted=True)
+        with self._folder.batch() as batch:
+            sets.remove(self._folder, batch, layout.DELETED, config_hash)
+        return config_hash

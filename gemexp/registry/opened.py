@@ -1,0 +1,77 @@
+"""What every part of the registry stands on: an opened store, and finding configurations in it."""
+
+from __future__ import annotations
+
+import os
+
+from gemexp import revision
+from gemexp.config import ExperimentConfig
+from gemexp.query import scan
+from gemexp.store import location, objects, records
+from gemexp.store.files import Folder
+from gemexp.store.location import Location
+from gemexp.store.records import Metadata
+
+
+class OpenedStore:
+    """An opened store; `gemexp.registry.ExperimentRegistry` says how it is opened."""
+
+    def __init__(self, path: str | os.PathLike[str] | Location | None = None, *, create: bool = True) -> None:
+        where = path if isinstance(path, Location) else location.locate(path)
+        self._folder = Folder(where.root)
+        unseen = None
+        if where.database is not None and os.path.exists(where.database):
+            from gemexp import importing
+
+            unseen = importing.find_unseen(self._folder, where.database)
+        if not location.is_store(where.root) and (create or unseen is not None):
+            location.init(where.root)
+        location.check(where.root)
+        if unseen is not None:
+            importing.import_unseen(self._folder, unseen)
+
+    @property
+    def root(self) -> str:
+        """The store's folder, absolute."""
+        return self._folder.root
+
+    def resolve(self, rev: str, *, deleted: bool = False) -> str:
+        """Return the hash that a revision means.
+
+        Raises:
+            NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
+        """
+        return revision.resolve(self._folder, rev, deleted=deleted)
+
+    def resolve_with_path(self, rev: str) -> revision.Revision:
+        """Return the hash and the path that ``REV:path`` means.
+
+        Raises:
+            NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
+            InvalidPath: What follows the revision is not a path.
+        """
+        return revision.resolve_with_path(self._folder, rev)
+
+    def load(self, config_hash: str) -> ExperimentConfig:
+        """Return the configuration of a whole hash, deleted or not.
+
+        Raises:
+            NotFound: There is no such object.
+            Corrupt: It is damaged, or not a configuration.
+        """
+        return scan.load(self._folder, config_hash)
+
+    def data(self, config_hash: str) -> bytes:
+        """Return an object's bytes as they are stored, checked against its hash."""
+        return objects.get(self._folder, config_hash)
+
+    def metadata(self, config_hash: str) -> Metadata:
+        """Return what the records say of a configuration."""
+        return records.metadata(self._folder, config_hash)
+
+    def hashes_with_prefix(self, prefix: str, *, deleted: bool = False) -> list[str]:
+        """Return the hashes of configurations, or of deleted ones, that begin with ``prefix``; sorted."""
+        return scan.hashes_with_prefix(self._folder, prefix, deleted=deleted)
+
+    def _config(self, config: ExperimentConfig | str) -> ExperimentConfig:
+        return self.load(self.resolve(config)) if isinstance(config, str) else config

@@ -1,0 +1,88 @@
+"""What came out of configurations: recording runs, and reading their outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Unpack
+
+from gemexp.config import ExperimentConfig
+from gemexp.errors import Corrupt, NotFound
+from gemexp.query import scan
+from gemexp.registry.opened import OpenedStore
+from gemexp.store import objects
+from gemexp.store.records import Run
+
+if TYPE_CHECKING:
+    from gemexp.environment import Surroundings
+    from gemexp.outcome import StoredOutcome
+    from gemexp.query.ranking import Ranked
+    from gemexp.recording import ActiveRun, Finished, RunParts
+
+
+class Runs(OpenedStore):
+    """Runs and outcomes of an opened store."""
+
+    def record(
+        self, config: ExperimentConfig | str, metrics: Mapping[str, float | None], **parts: Unpack[RunParts]
+    ) -> str:
+        """Store what came out of a configuration, and that it was run; return the outcome's hash.
+
+        Args:
+            config: A configuration, registered if it is not yet, or a revision.
+            metrics: Number by name; None for one that is not defined.
+            **parts: Artifacts, data and more, see `gemexp.recording.RunParts`.
+
+        Raises:
+            InvalidInput, StoreUnwritable: See `gemexp.recording.record`.
+        """
+        from gemexp import recording
+
+        return recording.record(self._folder, self._config(config), metrics, **parts)
+
+    def record_all(self, finished: Iterable[Finished], *, surroundings: Surroundings | None = None) -> list[str]:
+        """Store what `gemexp.recording.finish` made of many runs, as `gemexp.recording.record_all` does."""
+        from gemexp import recording
+
+        return recording.record_all(self._folder, finished, surroundings=surroundings)
+
+    def run(self, config: ExperimentConfig | str, *, data: Any = None) -> ActiveRun:
+        """Return a run to use as a context manager: ``with registry.run(config) as run: run.log(loss=0.3)``.
+
+        It is recorded when its block ends without an error.
+        """
+        from gemexp.recording import ActiveRun
+
+        return ActiveRun(self._folder, self._config(config), data)
+
+    def runs(self, rev: str | None = None) -> list[Run]:
+        """Return the runs of a configuration, or all, newest first."""
+        if rev is not None:
+            return scan.runs_of(self._folder, self.resolve(rev))
+        return scan.runs(self._folder)
+
+    def outcome(self, outcome_hash: str) -> StoredOutcome:
+        """Return an outcome.
+
+        Raises:
+            NotFound: There is no such object.
+            Corrupt: It is damaged, or not an outcome.
+        """
+        from gemexp.outcome import StoredOutcome
+
+        return StoredOutcome.from_bytes(objects.get(self._folder, outcome_hash))
+
+    def metrics(self, outcome_hash: str) -> dict[str, float | None]:
+        """Return the metrics of an outcome; none if it is missing or damaged, which fsck tells."""
+        try:
+            return self.outcome(outcome_hash).metrics
+        except (NotFound, Corrupt):
+            return {}
+
+    def rank(self, metric: str, *, tag: str | None = None, smallest: bool = False) -> list[Ranked]:
+        """Return configurations by a metric of their latest outcomes, best first.
+
+        Raises NotFound if no outcome has that metric.
+        """
+        from gemexp.query import ranking
+
+        return ranking.rank(self._folder, metric, tag=tag, smallest=smallest)

@@ -1,0 +1,75 @@
+"""The kinds of records, and what each must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gemexp.config import instant
+from gemexp.digest import is_hash
+from gemexp.errors import Corrupt, InvalidInput
+
+PUT = "gemexp/put@1"
+DESCRIPTION = "gemexp/description@1"
+RUN = "gemexp/run@1"
+ALIAS = "gemexp/alias@1"
+MOVE = "gemexp/move@1"
+
+_OPTIONAL_TEXT = (str, type(None))
+_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    PUT: {"config": str, "created_at": str, "description": str, "parents": list},
+    DESCRIPTION: {"config": str, "created_at": str, "description": str, "supersedes": list},
+    ALIAS: {"alias": str, "config": str, "created_at": str},
+    RUN: {
+        "by": _OPTIONAL_TEXT,
+        "code": (dict, type(None)),
+        "config": str,
+        "created_at": str,
+        "data": _OPTIONAL_TEXT,
+        "duration": (float, type(None)),
+        "environment": dict,
+        "outcome": str,
+        "verifies": _OPTIONAL_TEXT,
+    },
+    MOVE: {
+        "by": _OPTIONAL_TEXT,
+        "config": _OPTIONAL_TEXT,
+        "created_at": str,
+        "name": str,
+        "restores": _OPTIONAL_TEXT,
+        "supersedes": list,
+    },
+}
+_SUBJECTS = {ALIAS: "alias", MOVE: "name"}
+_HASHES = ("config", "outcome", "verifies", "restores")
+_LISTS_OF_HASHES = ("parents", "supersedes")
+
+
+def check(value: Any, about: str) -> dict[str, Any]:
+    """Return a decoded record.
+
+    Args:
+        value: What its bytes decode to.
+        about: What it must be about, as its file name says: a config, for an alias an older hash, for a move a name.
+
+    Raises:
+        Corrupt: It is of an unknown kind, lacks a field, or is about something else.
+    """
+    record: dict[str, Any] = value if isinstance(value, dict) else {}
+    kind = record.get("$")
+    fields = _FIELDS.get(kind) if isinstance(kind, str) else None
+    if kind is None or fields is None:
+        raise Corrupt("is of a kind that this version does not know", actual=str(kind))
+    for name, expected in fields.items():
+        if name not in record or not isinstance(record[name], expected):
+            raise Corrupt(f"lacks '{name}', or has it of another type")
+    if record[_SUBJECTS.get(kind, "config")] != about:
+        raise Corrupt("is about something else than its file name says")
+    related = [record.get(name) for name in _HASHES]
+    related += [one for name in _LISTS_OF_HASHES for one in record.get(name, ())]
+    if not all(one is None or (isinstance(one, str) and is_hash(one)) for one in related):
+        raise Corrupt("names something that is not a hash")
+    try:
+        instant(record["created_at"])
+    except InvalidInput:
+        raise Corrupt("has a time that is not ISO 8601") from None
+    return record

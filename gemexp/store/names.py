@@ -1,0 +1,196 @@
+"""Names: pointers to one config each, such as ``production``, with their history.
+
+A move of a name is a record that names the moves it supersedes. The current one is that which no other supersedes;
+two such, after a merge, are both kept: the newest counts, and the next move supersedes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from gemexp import canonical
+from gemexp.ancestry import newest_first
+from gemexp.config import instant, now
+from gemexp.digest import hash_bytes, is_prefix
+from gemexp.errors import Corrupt, InvalidInput
+from gemexp.notation import inline
+from gemexp.store import kinds, layout
+from gemexp.store.files import Batch
+from gemexp.store.tree import Tree
+
+_KINDS_OF_REVISION = ("tag:", "hash:", "name:")
+
+
+class Move(NamedTuple):
+    """One move of a name.
+
+    Args:
+        record: The record's hash.
+        name: What moved.
+        config: Where to; None where the name was taken away.
+        created_at: When, ISO 8601.
+        by: Who moved it, as git knows them.
+        restores: The move whose config this one brought back; None for an ordinary move.
+        supersedes: The moves that were current before.
+    """
+
+    record: str
+    name: str
+    config: str | None
+    created_at: str
+    by: str | None
+    restores: str | None
+    supersedes: tuple[str, ...]
+
+
+class Pointer(NamedTuple):
+    """A name and its moves.
+
+    Args:
+        name: The name.
+        history: All its moves, newest first.
+        heads: Those that none supersedes, newest first; more than one only after a merge.
+    """
+
+    name: str
+    history: tuple[Move, ...]
+    heads: tuple[Move, ...]
+
+    @property
+    def config(self) -> str | None:
+        """The config it points to; None if it was never set, or taken away."""
+        return self.heads[0].config if self.heads else None
+
+    @property
+    def rivals(self) -> tuple[Move, ...]:
+        """The heads that point elsewhere than the newest one: a merge left them, and somebody has to choose."""
+        return tuple(head for head in self.heads[1:] if head.config != self.heads[0].config)
+
+    def at(self, moment: datetime) -> Move | None:
+        """Return the move that was the newest at a moment."""
+        return next((move for move in self.history if instant(move.created_at) <= moment), None)
+
+    def before(self) -> Move | None:
+        """Return the move to go back to: the one before the current, or before the one that this brought back."""
+        moves = {move.record: move for move in self.history}
+        if not self.heads:
+            return None
+        current = self.heads[0]
+        seen = set()
+        while current.restores in moves and current.record not in seen:
+            seen.add(current.record)
+            current = moves[current.restores]
+        older = [move for move in self.history if move.record in current.supersedes]
+        return older[0] if older else None
+
+
+def check_name(name: str) -> str:
+    """Return a name that can be one.
+
+    Raises:
+        InvalidInput: It would be read as something else where a revision is meant, or cannot be a file name.
+    """
+    layout.name_folder(name)
+    if is_prefix(name):
+        raise InvalidInput(f"the name {inline(name)} reads as the beginning of a hash", hint="add another letter")
+    if name.startswith((*_KINDS_OF_REVISION, "-")) or ":" in name or ".." in name or name != name.strip():
+        raise InvalidInput(
+            f"{inline(name)} cannot be a name",
+            hint="a name has no colon, no two dots in a row, no '-' in front and no space around it",
+        )
+    return name
+
+
+def pointer(tree: Tree, name: str) -> Pointer:
+    """Read a name's moves; damaged ones are passed over, and named by ``fsck``."""
+    try:
+        folder = layout.name_folder(name)
+    except InvalidInput:
+        return Pointer(name, (), ())
+    moves = {}
+    for file_name in tree.names_with_prefix(folder, ""):
+        if layout.parse_object_name(file_name):
+            try:
+                moves[file_name] = read(tree, name, file_name)
+            except Corrupt:
+                continue
+    order = newest_first(
+        {record: instant(move.created_at) for record, move in moves.items()},
+        {record: move.supersedes for record, move in moves.items()},
+    )
+    superseded = {old for move in moves.values() for old in move.supersedes}
+    history = tuple(moves[record] for record in order)
+    return Pointer(name, history, tuple(move for move in history if move.record not in superseded))
+
+
+def pointers(tree: Tree) -> dict[str, Pointer]:
+    """Return all names with their moves, sorted; those that were taken away too."""
+    return {name: pointer(tree, name) for name in sorted(all_names(tree))}
+
+
+def all_names(tree: Tree) -> Iterator[str]:
+    """Yield the names that have moves."""
+    for escaped in tree.names_with_prefix(layout.NAMES, ""):
+        name = layout.unescape_name(escaped)
+        if name is not None:
+            yield name
+
+
+def read(tree: Tree, name: str, record_hash: str) -> Move:
+    """Return one move.
+
+    Raises:
+        Corrupt: It is missing, damaged, or about another name than its folder says.
+    """
+    path = layout.move_path(name, record_hash)
+    data = tree.read(path, canonical.MAX_BYTES)
+    if data is None:
+        raise Corrupt("is missing", path=path)
+    actual = hash_bytes(data)
+    if actual != record_hash:
+        raise Corrupt("is damaged: its content has another hash", path=path, expected=record_hash, actual=actual)
+    try:
+        return from_value(record_hash, kinds.check(canonical.decode(data), name))
+    except Corrupt as error:
+        error.path = path
+        raise
+
+
+def from_value(record_hash: str, value: Mapping[str, object]) -> Move:
+    """Return the move that a record's value is.
+
+    Raises:
+        Corrupt: It is another kind of record.
+    """
+    if value["$"] != kinds.MOVE:
+        raise Corrupt("is not a move of a name", expected=kinds.MOVE, actual=str(value["$"]))
+    fields = {field: value[field] for field in Move._fields if field not in ("record", "supersedes")}
+    return Move(record=record_hash, supersedes=tuple(value["supersedes"]), **fields)  # type: ignore[arg-type]
+
+
+def move(
+    batch: Batch,
+    name: str,
+    config: str | None,
+    *,
+    by: str | None,
+    supersedes: Sequence[Move],
+    restores: str | None = None,
+) -> str:
+    """Have the batch record that a name moves; return the record's hash."""
+    data = canonical.encode(
+        {
+            "$": kinds.MOVE,
+            "by": by,
+            "config": config,
+            "created_at": now(),
+            "name": name,
+            "restores": restores,
+            "supersedes": sorted(move.record for move in supersedes),
+        }
+    )
+    record_hash = hash_bytes(data)
+    batch.create(layout.move_path(name, record_hash), data)
+    return record_hash
