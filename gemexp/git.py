@@ -110,6 +110,16 @@ class Repository:
             raise NotFound(f"git knows no revision '{revision}'", subject=revision, hint=hint)
         return found.decode().strip()
 
+    def tracked(self, prefix: str) -> list[str]:
+        """Return the paths of the files in a folder of the work tree that git tracks, relative to that folder.
+
+        Args:
+            prefix: The folder's path within the work tree.
+        """
+        start = len(prefix) + 1 if prefix else 0
+        scope = ["--", f":(literal){prefix}/"] if prefix else []
+        return [path[start:] for path in self.lines("ls-files", "-z", *scope)]
+
     def merge_base(self, first: str, second: str) -> str | None:
         """Return the commit that two commits have in common; None if they have none."""
         found = self.ask("merge-base", first, second, accept=(0, 1)).decode().split()

@@ -19,6 +19,7 @@ from gemexp.outcome import StoredOutcome, check_metrics, data_key
 from gemexp.store import objects, records
 from gemexp.store.files import Folder
 from gemexp.store.records import Run
+from gemexp.store.standing import is_deleted
 
 # Large enough to share the file system's commits, small enough to hold in memory with artifacts.
 _BATCH_RUNS = 256
@@ -144,7 +145,7 @@ def record_all(folder: Folder, finished: Iterable[Finished], *, surroundings: Su
 
 def _record_batch(folder: Folder, finished: list[Finished], around: Surroundings) -> list[str]:
     """Store a batch: configurations, then artifacts, then the outcomes that name them, then the records of the runs."""
-    unknown = [one.config for one in finished if not records.metadata(folder, one.config.config_hash).puts]
+    unknown = [one.config for one in finished if not _is_registered(folder, one.config.config_hash)]
     registering.register_all(folder, unknown, [])
     with folder.batch() as batch:
         for one in finished:
@@ -165,6 +166,10 @@ def _record_batch(folder: Folder, finished: list[Finished], around: Surroundings
             )
             records.run(batch, run)
     return outcomes
+
+
+def _is_registered(folder: Folder, config_hash: str) -> bool:
+    return not is_deleted(folder, config_hash) and bool(records.metadata(folder, config_hash).puts)
 
 
 class ActiveRun:

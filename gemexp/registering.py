@@ -10,7 +10,8 @@ from gemexp.digest import hash_bytes, is_hash
 from gemexp.errors import InvalidInput
 from gemexp.notation import inline
 from gemexp.store import layout, objects, records, sets
-from gemexp.store.files import Batch, Folder
+from gemexp.store.batch import Batch
+from gemexp.store.files import Folder
 from gemexp.store.records import Metadata
 
 # Large enough to share the file system's commits, small enough to hold in memory.
@@ -53,7 +54,7 @@ def register_all(folder: Folder, configs: Iterable[ExperimentConfig], parents: l
             raise InvalidInput(f"the parent {inline(parent)} is not a whole hash", hint="resolve it first")
     result: list[Registered] = []
     batch = folder.batch()
-    pending: dict[str, bytes] = {}
+    pending: set[str] = set()
     for config in configs:
         if not isinstance(config, ExperimentConfig):
             raise InvalidInput(
@@ -63,23 +64,13 @@ def register_all(folder: Folder, configs: Iterable[ExperimentConfig], parents: l
         data = validate(config)
         config_hash = hash_bytes(data)
         if config_hash in pending or len(pending) == _BATCH_CONFIGS:
-            _commit(folder, batch, pending)  # a second registration builds on the records of the first
+            batch.commit()  # a second registration builds on the records of the first
+            pending.clear()
         objects.put(batch, data)
-        pending[config_hash] = data
+        pending.add(config_hash)
         result.append(Registered(config_hash, _add_metadata(folder, batch, config_hash, config, parents)))
-    _commit(folder, batch, pending)
-    return result
-
-
-def _commit(folder: Folder, batch: Batch, pending: dict[str, bytes]) -> None:
     batch.commit()
-    # A collector may have taken an object between our finding it there and our record keeping it alive.
-    lost = [data for config_hash, data in pending.items() if not objects.exists(folder, config_hash)]
-    pending.clear()
-    for data in lost:
-        objects.put(batch, data)
-    if lost:
-        batch.commit()
+    return result
 
 
 def _add_metadata(folder: Folder, batch: Batch, config_hash: str, config: ExperimentConfig, parents: list[str]) -> bool:

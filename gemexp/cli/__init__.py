@@ -58,6 +58,7 @@ _COMMANDS = {
     "explain": "show",
     "export": "transfer",
     "fsck": "upkeep",
+    "gc": "upkeep",
     "import": "transfer",
     "init": "upkeep",
     "list": "listing",

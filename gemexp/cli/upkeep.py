@@ -1,4 +1,4 @@
-"""``gemexp init`` and ``gemexp fsck``: making a store, and checking that it is whole."""
+"""``gemexp init``, ``fsck`` and ``gc``: making a store, checking that it is whole, collecting what was deleted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import click
 
 from gemexp.cli.output import echo_json
 from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.digest import short
 from gemexp.errors import UsageError
 from gemexp.notation import visible
 from gemexp.store import location
 from gemexp.store.layout import STORE_FOLDER
 
 if TYPE_CHECKING:
-    from gemexp.store.check import Problem, Repair, Report
+    from gemexp.store.check import Problem, Report
+    from gemexp.store.repair import Repair
 
 
 @click.command()
@@ -67,6 +69,51 @@ def fsck_command(session: Session, *, repair: bool, sources: tuple[str, ...], as
     return EXIT_CORRUPT if bad else 0
 
 
+@click.command()
+@click.option("-n", "--dry-run", is_flag=True, help="Tell what would be taken, and take nothing.")
+@click.option(
+    "--grace",
+    metavar="TIME",
+    default="14d",
+    show_default=True,
+    help="How old a deletion must be, and how long files stay in the trash: 14d, 12h, 30m or 0.",
+)
+@click.option("--tracked", is_flag=True, help="Take files that git tracks too.")
+@json_option
+@pass_session
+def gc_command(session: Session, *, dry_run: bool, grace: str, tracked: bool, as_json: bool) -> None:
+    """Collect what was deleted.
+
+    Deleted configurations, their records and outcomes go to the trash in the store's local folder, where `gemexp
+    restore` finds them, and after as long again for good. Files that git tracks stay unless --tracked is given.
+    """
+    seconds = _seconds(grace)
+    collected = session.open(writing=not dry_run).collect(grace=seconds, tracked=tracked, dry_run=dry_run)
+    if as_json:
+        kept = [{"config_hash": one.config, "reason": one.reason} for one in collected.kept]
+        echo_json({**collected._asdict(), "kept": kept, "dry_run": dry_run}, indent=2)
+        return
+    for config_hash in collected.configs:
+        click.echo(f"{'would collect' if dry_run else 'collected'} {short(config_hash)}")
+    for one in collected.kept:
+        click.echo(f"kept {short(one.config)}: {visible(one.reason)}")
+    if collected.configs:
+        files, configs = _number(len(collected.paths), "file"), _number(len(collected.configs), "config")
+        click.echo(f"{configs} with {files} ({collected.size} bytes){'' if dry_run else ' moved to the trash'}")
+    else:
+        click.echo("nothing to collect")
+    if collected.emptied:
+        click.echo(f"{_number(collected.emptied, 'file')} gone for good")
+
+
+def _seconds(grace: str) -> float:
+    units = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+    number, unit = (grace[:-1], units.get(grace[-1:])) if grace[-1:] in units else (grace, None)
+    if not number.isascii() or not number.isdecimal() or (unit is None and int(number)):
+        raise UsageError(f"'{grace}' is not a time", hint="write 14d, 12h, 30m, 10s or 0")
+    return int(number) * (unit or 0.0)
+
+
 def _print(report: Report, repairs: list[Repair]) -> None:
     for problem in report.problems if not repairs else []:
         click.echo(_line(problem))
@@ -74,7 +121,7 @@ def _print(report: Report, repairs: list[Repair]) -> None:
         click.echo(f"{_line(one.problem)}: {one.done}")
     for note in report.notes:
         click.echo(f"note: {_line(note)}")
-    counted = [(report.objects, "object"), (report.records, "record"), (report.members, "tag or deletion file")]
+    counted = [(report.objects, "object"), (report.records, "record"), (report.members, "set member")]
     solved = sum(one.solved for one in repairs)
     outcome = _number(len(report.problems), "problem") + (f", {solved} repaired" if repairs else "")
     click.echo(f"checked {', '.join(_number(*one) for one in counted)}: {outcome}")

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from gemexp import revision
 from gemexp.config import check_description
+from gemexp.digest import is_prefix
 from gemexp.errors import NotFound
 from gemexp.query import scan
 from gemexp.registry.opened import OpenedStore
-from gemexp.store import layout, records, sets
-from gemexp.store.files import Batch
+from gemexp.store import layout, objects, records, sets
+from gemexp.store.batch import Batch
 from gemexp.store.standing import Standing
 
 
@@ -88,8 +89,21 @@ class Labels(OpenedStore):
             return sets.add(self._folder, batch, layout.DELETED, config_hash)
 
     def restore(self, rev: str) -> str:
-        """Bring a configuration back, looked for among the deleted ones; return its hash."""
-        config_hash = self.resolve(rev, deleted=True)
+        """Bring a configuration back, looked for among the deleted ones and in the trash; return its hash."""
+        try:
+            config_hash = self.resolve(rev, deleted=True)
+        except NotFound:
+            if not is_prefix(rev):
+                raise
+            from gemexp.store import gc
+
+            if not gc.recover(self._folder, rev.lower()):
+                raise
+            config_hash = self.resolve(rev, deleted=True)
         with self._folder.batch() as batch:
             sets.remove(self._folder, batch, layout.DELETED, config_hash)
+        if not objects.exists(self._folder, config_hash):  # a collector took it before it saw the mark go
+            from gemexp.store import gc
+
+            gc.recover(self._folder, config_hash)
         return config_hash

@@ -11,7 +11,9 @@ from gemexp.store import location
 from gemexp.store.files import Folder
 
 if TYPE_CHECKING:
-    from gemexp.store.check import Problem, Repair, Report
+    from gemexp.store.check import Problem, Report
+    from gemexp.store.gc import Collected
+    from gemexp.store.repair import Repair
 
 
 class Upkeep(OpenedStore):
@@ -34,12 +36,12 @@ class Upkeep(OpenedStore):
             NoStore: A source is none.
             StoreUnwritable: The file system refused.
         """
-        from gemexp.store import check
+        from gemexp.store import repair
 
         roots = [location.locate(source).root for source in sources]
         for root in roots:
             location.check(root)
-        return check.repair(self._folder, list(problems), [Folder(root) for root in roots])
+        return repair.repair(self._folder, list(problems), [Folder(root) for root in roots])
 
     def import_sqlite(self, path: str) -> list[tuple[str, Registered]]:
         """Import an old registry's experiments, and keep their old hashes as aliases.
@@ -53,3 +55,32 @@ class Upkeep(OpenedStore):
         from gemexp import importing
 
         return importing.import_sqlite(self._folder, path)
+
+    def collect(self, *, grace: float | None = None, tracked: bool = False, dry_run: bool = False) -> Collected:
+        """Take deleted configurations out of the store, into the trash, and what has lain there long enough out of it.
+
+        Args:
+            grace: Seconds that a deletion must be old, and that files stay in the trash; two weeks if not given.
+            tracked: Take files that git tracks too; git then sees them as removed.
+            dry_run: Tell what would be taken, and take nothing.
+
+        Raises:
+            EngineFailed: git refused to say which files it tracks.
+            StoreUnwritable: The file system refused.
+        """
+        from gemexp.store import gc
+
+        in_git = frozenset[str]() if tracked else self._tracked()
+        return gc.collect(
+            self._folder, grace=gc.GRACE_SECONDS if grace is None else grace, tracked=in_git, dry_run=dry_run
+        )
+
+    def _tracked(self) -> frozenset[str]:
+        """Return the paths in the store that git tracks; none outside a work tree."""
+        from gemexp.git import Repository
+
+        repository = Repository.find(self.root)
+        prefix = None if repository is None or repository.bare else repository.prefix(self.root)
+        if repository is None or prefix is None:
+            return frozenset()
+        return frozenset(repository.tracked(prefix))

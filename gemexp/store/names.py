@@ -6,18 +6,18 @@ two such, after a merge, are both kept: the newest counts, and the next move sup
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from gemexp import canonical
-from gemexp.ancestry import newest_first
+from gemexp.ancestry import lineage, newest_first
 from gemexp.config import instant, now
 from gemexp.digest import hash_bytes, is_prefix
 from gemexp.errors import Corrupt, InvalidInput
 from gemexp.notation import inline
 from gemexp.store import kinds, layout
-from gemexp.store.files import Batch
+from gemexp.store.batch import Batch
 from gemexp.store.tree import Tree
 
 _KINDS_OF_REVISION = ("tag:", "hash:", "name:")
@@ -73,17 +73,18 @@ class Pointer(NamedTuple):
         return next((move for move in self.history if instant(move.created_at) <= moment), None)
 
     def before(self) -> Move | None:
-        """Return the move to go back to: the one before the current, or before the one that this brought back."""
-        moves = {move.record: move for move in self.history}
+        """Return the move to go back to: the newest that the current one comes from and that pointed elsewhere.
+
+        If the current one brought back an earlier move, it is looked for before that: who goes back twice gets on.
+        """
         if not self.heads:
             return None
+        moves = {move.record: move for move in self.history}
         current = self.heads[0]
-        seen = set()
-        while current.restores in moves and current.record not in seen:
-            seen.add(current.record)
+        while current.restores in moves:  # a move names only earlier ones by their hash, so that this ends
             current = moves[current.restores]
-        older = [move for move in self.history if move.record in current.supersedes]
-        return older[0] if older else None
+        earlier = lineage([current.record], {move.record: move.supersedes for move in self.history})
+        return next((move for move in self.history if move.record in earlier and move.config != current.config), None)
 
 
 def check_name(name: str) -> str:
@@ -109,19 +110,25 @@ def pointer(tree: Tree, name: str) -> Pointer:
         folder = layout.name_folder(name)
     except InvalidInput:
         return Pointer(name, (), ())
-    moves = {}
+    moves = []
     for file_name in tree.names_with_prefix(folder, ""):
         if layout.parse_object_name(file_name):
             try:
-                moves[file_name] = read(tree, name, file_name)
+                moves.append(read(tree, name, file_name))
             except Corrupt:
                 continue
+    return assemble(name, moves)
+
+
+def assemble(name: str, moves: Iterable[Move]) -> Pointer:
+    """Say what the moves of a name amount to."""
+    by_record = {move.record: move for move in moves}
     order = newest_first(
-        {record: instant(move.created_at) for record, move in moves.items()},
-        {record: move.supersedes for record, move in moves.items()},
+        {record: instant(move.created_at) for record, move in by_record.items()},
+        {record: move.supersedes for record, move in by_record.items()},
     )
-    superseded = {old for move in moves.values() for old in move.supersedes}
-    history = tuple(moves[record] for record in order)
+    superseded = {old for move in by_record.values() for old in move.supersedes}
+    history = tuple(by_record[record] for record in order)
     return Pointer(name, history, tuple(move for move in history if move.record not in superseded))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt, NotFound
 from gemexp.store import layout
-from gemexp.store.files import Batch
+from gemexp.store.batch import Batch
 from gemexp.store.tree import Tree
 
 # Artifacts may be larger than what is encoded canonically, but have to fit into memory.

@@ -21,7 +21,7 @@ from gemexp.config import instant, now
 from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt
 from gemexp.store import kinds, layout
-from gemexp.store.files import Batch
+from gemexp.store.batch import Batch
 from gemexp.store.tree import Tree
 
 

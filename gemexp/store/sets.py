@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gemexp.store import layout
-from gemexp.store.files import Batch
+from gemexp.store.batch import Batch
 from gemexp.store.tree import Tree
 
 

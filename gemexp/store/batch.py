@@ -1,0 +1,199 @@
+"""Batches of new files: written, then synced, then named, so that they share the file system's commits.
+
+The order in which names appear is the order in which files were added. There is no lock: a name is fixed by its content
+or meaning, so two writers of one name write the same file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from gemexp.errors import Corrupt
+from gemexp.store import durable, layout
+
+
+class Batch:
+    """Files to be created together: all of them written and synced, or an error and nothing acknowledged.
+
+    Use as a context manager; leaving it without an error commits::
+
+        with folder.batch() as batch:
+            batch.create(path, data)
+    """
+
+    def __init__(self, root: str, durable: set[str]) -> None:
+        self._root = root
+        self._durable = durable
+        self._wanted: dict[str, bytes] = {}
+        self._empty: str | None = None
+        self.created: set[str] = set()
+
+    def create(self, path: str, data: bytes) -> None:
+        """Have the file ``path`` hold ``data``, and be durable, once the batch is committed."""
+        self._wanted[path] = data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+
+    def commit(self) -> None:
+        """Create what is missing, in order, then sync files and folders, in order.
+
+        A file that is there already is left alone but synced, since its writer may not have done so yet; one that
+        holds other bytes is damaged and is replaced.
+
+        Raises:
+            StoreUnwritable: The file system refused; what was written so far is unnamed and removed, or complete
+                under its name and harmless.
+        """
+        wanted, self._wanted = self._wanted, {}
+        # A collector may take a file away between our finding it there and the names that keep it alive.
+        while wanted:
+            self._commit(wanted)
+            wanted = {path: data for path, data in wanted.items() if not os.access(f"{self._root}/{path}", os.F_OK)}
+
+    def _commit(self, wanted: dict[str, bytes]) -> None:
+        self._empty = None
+        staged: dict[str, str] = {}
+        made: list[str] = []
+        try:
+            missing = {path: data for path, data in wanted.items() if self._is_missing(path, data)}
+            self._stage(missing, staged)
+            self._make_folders(missing, made)
+            for path, data in missing.items():
+                self._place(path, data, staged.get(path))
+            self._sync(wanted)
+        except OSError as error:
+            for folder in reversed(made):
+                with contextlib.suppress(OSError):  # not empty: another writer uses it
+                    os.rmdir(f"{self._root}/{folder}")
+            raise durable.unwritable(error, self._root) from None
+        finally:
+            for temporary in staged.values():
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+
+    def _is_missing(self, path: str, data: bytes) -> bool:
+        try:
+            return durable.read(self._root, path, len(data)) != data
+        except Corrupt:
+            return True
+
+    def _stage(self, files: dict[str, bytes], staged: dict[str, str]) -> None:
+        """Write the content under temporary names and sync it; empty files have none to write.
+
+        All that can fail for want of room is done here, before the first file gets its name.
+        """
+        descriptors: list[int] = []
+        try:
+            for path, data in files.items():
+                if data:
+                    descriptor, temporary = self._create_temporary()
+                    descriptors.append(descriptor)
+                    staged[path] = temporary
+                    durable.write_all(descriptor, data)
+                    if len(descriptors) == 128:
+                        durable.sync_and_close(descriptors)
+            durable.sync_and_close(descriptors)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _create_temporary(self) -> tuple[int, str]:
+        path = f"{self._root}/{layout.TMP}/{os.getpid()}-{os.urandom(8).hex()}"
+        try:
+            return os.open(path, durable.CREATE_FLAGS, durable.MODE), path
+        except FileNotFoundError:  # local/ is not shared, so a fresh clone has none
+            os.makedirs(f"{self._root}/{layout.TMP}", exist_ok=True)
+            return os.open(path, durable.CREATE_FLAGS, durable.MODE), path
+
+    def _make_folders(self, paths: dict[str, bytes], made: list[str]) -> None:
+        for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths):
+            self._make_folder(folder, made)
+
+    def _make_folder(self, folder: str, made: list[str]) -> None:
+        try:
+            os.mkdir(f"{self._root}/{folder}")
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            if not folder:
+                raise
+            self._make_folder(folder.rpartition("/")[0], made)
+            self._make_folder(folder, made)
+            return
+        made.append(folder)
+        self._durable.discard(folder)
+
+    def _place(self, path: str, data: bytes, temporary: str | None) -> None:
+        target = f"{self._root}/{path}"
+        try:
+            if temporary is None:
+                self._place_empty(path)
+            else:
+                durable.link(temporary, target)
+        except FileExistsError:
+            if not self._is_missing(path, data):
+                return  # another writer was faster
+            if temporary is None:
+                descriptor, temporary = self._create_temporary()
+                os.close(descriptor)
+            os.replace(temporary, target)
+        except FileNotFoundError:  # another writer's failed batch took its empty folder away
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            self._empty = None
+            self._place(path, data, temporary)
+            return
+        self.created.add(path)
+
+    def _place_empty(self, path: str) -> None:
+        """Create an empty file: another name of the batch's first one, since a name is all that it adds to the disk.
+
+        Not of an older batch's: another name changes a file's ctime, and git would read all of them again. It has no
+        content to sync; its name is synced with its folder.
+        """
+        target = f"{self._root}/{path}"
+        alone = path.startswith(f"{layout.DELETED}/")  # its own time tells the collector how old a mark is
+        if self._empty is not None and not alone:
+            try:
+                os.link(f"{self._root}/{self._empty}", target)
+            except OSError as error:
+                if error.errno not in durable.NO_LINKS:
+                    raise
+            else:
+                return
+        os.close(os.open(target, durable.CREATE_FLAGS, durable.MODE))
+        if not alone:
+            self._empty = path
+
+    def _sync(self, wanted: dict[str, bytes]) -> None:
+        """Sync what is not yet known to be durable, file by file and folder by folder, in order."""
+        synced: set[str] = set()
+        for path in wanted:
+            if path not in self.created:  # found there: its writer may not have synced it yet
+                with contextlib.suppress(FileNotFoundError):  # a collector took it: `commit` sees that
+                    durable.sync_path(f"{self._root}/{path}")
+            folder = path.rpartition("/")[0]
+            if folder not in synced:
+                synced.add(folder)
+                durable.sync_path(f"{self._root}/{folder}")
+            for parent in _parents(path):
+                if parent not in self._durable:
+                    durable.sync_path(f"{self._root}/{parent.rpartition('/')[0]}")
+                    self._durable.add(parent)
+
+
+def _parents(path: str) -> Iterator[str]:
+    """Yield the folders above a path, innermost first, the store's own left out."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path

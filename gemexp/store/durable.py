@@ -1,0 +1,107 @@
+"""Single steps of writing files so that they are whole and stay: exclusive, synced, linked into place."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Final
+
+from gemexp.errors import Corrupt, StoreUnreadable, StoreUnwritable
+
+NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+HINTS: Final = {
+    errno.EACCES: "the store is not writable for you",
+    errno.EPERM: "the store is not writable for you",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.ENOSPC: "the disk is full; make room and run the command again",
+    errno.EFBIG: "a file may not become that large here; see ulimit -f",
+    errno.EDQUOT: "your disk quota is used up; make room and run the command again",
+    errno.EMFILE: "too many files are open; raise the limit with ulimit -n",
+}
+READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+MODE: Final = 0o444
+
+
+def read(root: str, path: str, limit: int) -> bytes | None:
+    """Return a file's bytes, or None if there is no such file; links are not followed.
+
+    Raises:
+        Corrupt: It is a link, a folder or a device, or is larger than ``limit`` bytes.
+        StoreUnreadable: The file system refused.
+    """
+    try:
+        descriptor = os.open(f"{root}/{path}", READ_FLAGS)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Corrupt("is a symbolic link", path=path) from None
+        raise unreadable(error, root, path) from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Corrupt("is not a regular file", path=path)
+        if status.st_size > limit:
+            raise Corrupt(f"is larger than {limit} bytes", path=path)
+        return os.read(descriptor, status.st_size + 1)
+    except OSError as error:
+        raise unreadable(error, root, path) from None
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    if hasattr(os, "posix_fadvise"):
+        # Starts writing back at once, so that the files of a batch share one commit instead of waiting in turn.
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def sync_and_close(descriptors: list[int]) -> None:
+    """Sync and close files, emptying the list."""
+    while descriptors:
+        try:
+            os.fsync(descriptors[0])
+        finally:
+            os.close(descriptors.pop(0))
+
+
+def sync_path(path: str) -> None:
+    """Sync a file or folder that is there."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def link(source: str, target: str) -> None:
+    """Give a file another name, or where links are not supported, that name instead; FileExistsError if it is taken."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
+        os.rename(source, target)
+
+
+def unreadable(error: OSError, root: str, path: str) -> StoreUnreadable:
+    """Tell that the file system refused a read."""
+    reason = (error.strerror or str(error)).lower()
+    hint = "the store is not readable for you" if error.errno in (errno.EACCES, errno.EPERM) else None
+    return StoreUnreadable(f"cannot read '{path}' in the store '{root}': {reason}", path=path, hint=hint)
+
+
+def unwritable(error: OSError, root: str) -> StoreUnwritable:
+    """Tell that the file system refused a write."""
+    path = str(error.filename or root)
+    reason = (error.strerror or str(error)).lower()
+    hint = HINTS.get(error.errno or 0)
+    return StoreUnwritable(f"cannot write to the store '{root}': {reason}", path=path, errno=error.errno, hint=hint)

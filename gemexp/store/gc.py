@@ -1,0 +1,188 @@
+"""Collecting what was deleted: out of the store, into ``local/trash``, and after the grace time out of that too.
+
+There is no lock. A writer looks, once it has written, whether all its files are still there, and writes again what is
+not; the collector looks, once it has taken something away, whether it has come alive, and puts it back. Whichever looks
+last repairs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from gemexp.errors import Corrupt, NotFound
+from gemexp.outcome import StoredOutcome
+from gemexp.store import layout, names, objects, records, sets
+from gemexp.store.files import Folder
+from gemexp.store.standing import is_deleted
+
+GRACE_SECONDS = 14 * 24 * 3600.0
+# A writer's temporary lives for seconds; one this old was left by a writer that was killed.
+_TEMPORARY_SECONDS = 24 * 3600.0
+
+
+class Kept(NamedTuple):
+    """A deleted config that stays for now, and why."""
+
+    config: str
+    reason: str
+
+
+class Collected(NamedTuple):
+    """What collecting took, or would take.
+
+    Args:
+        configs: Their hashes, sorted.
+        paths: Their files, in the order in which they are taken.
+        size: Bytes in these files.
+        kept: Deleted configs that stay for now.
+        emptied: How many files left the trash, or were a killed writer's, and are gone for good.
+    """
+
+    configs: list[str]
+    paths: list[str]
+    size: int
+    kept: list[Kept]
+    emptied: int
+
+
+def collect(
+    folder: Folder, *, grace: float = GRACE_SECONDS, tracked: Collection[str] = (), dry_run: bool = False
+) -> Collected:
+    """Take deleted configs out of the store, with their records, outcomes, and artifacts that no other outcome names.
+
+    The marks of their deletion stay, so that no copy of the store brings them back.
+
+    Args:
+        folder: The store.
+        grace: Seconds that a deletion must be old, and that files stay in the trash.
+        tracked: Paths in the store that git looks after: a config that has one is left alone.
+        dry_run: Tell what would be taken, and take nothing.
+
+    Raises:
+        StoreUnwritable: The file system refused; what was moved so far is in the trash.
+    """
+    known = set(records.all_names(folder))
+    plan, kept = _plan(folder, grace, frozenset(tracked), known)
+    sizes = {path: folder.size(path) for paths in plan.values() for path in paths}
+    emptied = 0
+    if not dry_run:
+        trash = f"{layout.TRASH}/{time.time_ns()}-{os.getpid()}"
+        for path in sizes:
+            folder.move(path, f"{trash}/{path}", missing_ok=True)
+        for config in [config for config in plan if not is_deleted(folder, config)]:
+            _put_back(folder, trash, plan.pop(config))
+        _put_back(folder, trash, _needed_since(folder, known))
+        emptied = folder.empty(layout.TRASH, grace) + folder.empty(layout.TMP, _TEMPORARY_SECONDS)
+    paths = [path for config in sorted(plan) for path in plan[config]]
+    return Collected(sorted(plan), paths, sum(sizes[path] for path in paths), kept, emptied)
+
+
+def recover(folder: Folder, prefix: str) -> list[str]:
+    """Put back from the trash all that was taken of configs whose hashes begin with ``prefix``; return their hashes."""
+    found: dict[str, str] = {}
+    for trash in folder.names(layout.TRASH):
+        batch = f"{layout.TRASH}/{trash}"
+        for name in folder.names(f"{batch}/{layout.OBJECTS}/{prefix[:2]}"):
+            if name.startswith(prefix) and sets.length(folder, layout.DELETED, name):
+                found[name] = batch
+    for name, batch in found.items():
+        taken = [f"{layout.INDEX}/{name[:2]}/{one}" for one in folder.names(f"{batch}/{layout.INDEX}/{name[:2]}")]
+        own = [path for path in taken if path.startswith(f"{layout.INDEX}/{name[:2]}/{name}-")]
+        _put_back(folder, batch, [layout.object_path(name), *own])
+        for run in records.metadata(folder, name).runs:
+            _put_back(folder, batch, [layout.object_path(run.outcome)])
+            _put_back(folder, batch, [layout.object_path(one) for one in _artifacts(folder, run.outcome)])
+    return sorted(found)
+
+
+def _plan(
+    folder: Folder, grace: float, tracked: frozenset[str], known: set[layout.RecordName]
+) -> tuple[dict[str, list[str]], list[Kept]]:
+    """Return the paths to take of each config, and the configs that stay."""
+    named = {
+        move.config: name for name, pointer in names.pointers(folder).items() for move in pointer.history if move.config
+    }
+    files: dict[str, list[layout.RecordName]] = {}
+    for name in known:
+        files.setdefault(name.config, []).append(name)
+    plan: dict[str, list[str]] = {}
+    kept = []
+    for config in sorted(sets.members(folder, layout.DELETED)):
+        paths = [path for path in _own_paths(config, files.get(config, [])) if folder.exists(path)]
+        if not paths:
+            continue
+        reason = _reason_to_keep(folder, config, paths, grace, tracked, named)
+        if reason is None:
+            plan[config] = paths
+        else:
+            kept.append(Kept(config, reason))
+    _add_outcomes(folder, plan, kept, tracked)
+    return plan, kept
+
+
+def _own_paths(config: str, about: list[layout.RecordName]) -> list[str]:
+    return [layout.object_path(config), *sorted(layout.record_path(*name) for name in about)]
+
+
+def _reason_to_keep(
+    folder: Folder, config: str, paths: list[str], grace: float, tracked: frozenset[str], named: dict[str, str]
+) -> str | None:
+    mark = layout.member_path(layout.DELETED, config, sets.length(folder, layout.DELETED, config))
+    if folder.age(mark) < grace:
+        return "it was deleted only lately"
+    if config in named:
+        return f"the name '{named[config]}' points to it, or did"
+    return "git tracks its files" if tracked.intersection((mark, *paths)) else None
+
+
+def _add_outcomes(folder: Folder, plan: dict[str, list[str]], kept: list[Kept], tracked: frozenset[str]) -> None:
+    """Add outcomes, and artifacts that no outcome of another config names."""
+    outcomes = {config: dict.fromkeys(run.outcome for run in records.metadata(folder, config).runs) for config in plan}
+    if not any(outcomes.values()):
+        return
+    in_use = set()
+    for config, metadata in records.all_metadata(folder):
+        if config not in plan:
+            in_use |= _named_by(folder, (run.outcome for run in metadata.runs))
+    for config, found in outcomes.items():
+        objects_of = [name for name in dict.fromkeys([*found, *_named_by(folder, found)]) if name not in in_use]
+        paths = [path for path in map(layout.object_path, objects_of) if folder.exists(path)]
+        if tracked.intersection(paths):
+            kept.append(Kept(config, "git tracks its files"))
+            del plan[config]
+        else:
+            plan[config] += paths
+
+
+def _needed_since(folder: Folder, known: set[layout.RecordName]) -> list[str]:
+    """Return the paths of objects that records name which were not there before anything was taken."""
+    needed: set[str] = set()
+    for name in records.all_names(folder):
+        if name not in known:
+            try:
+                outcome = records.read(folder, name).get("outcome")
+            except Corrupt:
+                continue
+            needed |= {name.config, *([outcome] if outcome else [])}
+    # An outcome that is back itself names artifacts.
+    return [layout.object_path(one) for one in sorted(needed | _named_by(folder, needed))]
+
+
+def _named_by(folder: Folder, outcomes: Iterable[str]) -> set[str]:
+    return {artifact for outcome in outcomes for artifact in _artifacts(folder, outcome)}
+
+
+def _artifacts(folder: Folder, outcome_hash: str) -> list[str]:
+    try:
+        return list(StoredOutcome.from_bytes(objects.get(folder, outcome_hash)).artifacts.values())
+    except (NotFound, Corrupt):
+        return []
+
+
+def _put_back(folder: Folder, trash: str, paths: Iterable[str]) -> None:
+    for path in paths:
+        if folder.exists(f"{trash}/{path}") and not folder.exists(path):
+            folder.move(f"{trash}/{path}", path, missing_ok=True)
