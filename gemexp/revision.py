@@ -16,7 +16,8 @@ from gemexp.config import CONFIG_KIND, object_kind
 from gemexp.digest import HASH_DIGITS, MIN_PREFIX_DIGITS, is_prefix, short
 from gemexp.errors import AmbiguousPrefix, Corrupt, InvalidInput, NotFound, RivalWarning
 from gemexp.paths import Path, parse_path
-from gemexp.store import layout, names, objects, records, sets
+from gemexp.store import aliases, layout, names, objects, records, sets
+from gemexp.store.names import Pointer
 from gemexp.store.standing import Standing, is_deleted
 from gemexp.store.tree import Tree
 
@@ -59,11 +60,12 @@ def resolve(tree: Tree, text: str, *, deleted: bool = False) -> str:
     if text.startswith(_TAG):
         return wanted.by_tag(text[len(_TAG) :])
     if text.startswith(_NAME):
-        return wanted.by_name(text[len(_NAME) :])
+        return wanted.by_name(names.pointer(tree, text[len(_NAME) :]))
     if is_prefix(text):
         return wanted.by_prefix(text)
-    if names.pointer(tree, text).config is not None:
-        return wanted.by_name(text)
+    pointer = names.pointer(tree, text)
+    if pointer.config is not None or pointer.rivals:
+        return wanted.by_name(pointer)
     return wanted.by_tag(text, only_if_tag=True)
 
 
@@ -137,8 +139,7 @@ class _Wanted:
         if len(prefix) == HASH_DIGITS and objects.exists(self._tree, prefix):
             return {prefix}, prefix
         found = set(objects.with_prefix(self._tree, prefix))
-        for meanings in records.aliases_with_prefix(self._tree, prefix, known=found).values():
-            found |= meanings
+        found |= {alias.config for alias in aliases.with_prefix(self._tree, prefix, known=frozenset(found))}
         return found, prefix
 
     def by_tag(self, tag: str, *, only_if_tag: bool = False) -> str:
@@ -163,20 +164,26 @@ class _Wanted:
             raise _not_found(tag)
         raise NotFound(f"no config carries the tag '{tag}'", subject=tag, hint="gemexp tag lists all tags")
 
-    def by_name(self, name: str) -> str:
-        pointer = names.pointer(self._tree, name)
+    def by_name(self, pointer: Pointer) -> str:
+        name = pointer.name
         if pointer.config is None:
-            raise NotFound(f"no config has the name '{name}'", subject=name, hint="gemexp name lists all names")
-        if pointer.rivals:
-            told = f"'{name}' was moved to {len(pointer.rivals) + 1} configs, and a merge brought them together"
-            warnings.warn(
-                f"{told}; the newest is taken, and gemexp name --resolve settles it", RivalWarning, stacklevel=4
-            )
+            hint = "gemexp name lists all names"
+            if pointer.rivals:
+                hint = f"it was taken away on one side of a merge and not on the other: see gemexp name {name}"
+            elif pointer.history:
+                hint = f"it was taken away; gemexp name --rollback {name} brings it back"
+            raise NotFound(f"no config has the name '{name}'", subject=name, hint=hint)
         if is_deleted(self._tree, pointer.config) != self._deleted:
             hint = "it is not deleted" if self._deleted else f"gemexp restore {short(pointer.config)} brings it back"
-            raise NotFound(
-                f"the config that '{name}' points to is {'not ' * self._deleted}deleted", subject=name, hint=hint
-            )
+            what = f"{'not ' * self._deleted}deleted"
+            raise NotFound(f"the config that '{name}' points to is {what}", subject=name, hint=hint)
+        if not self._deleted and not objects.exists(self._tree, pointer.config):
+            hint = "gemexp fsck --repair --from OTHER takes a copy from another store"
+            raise NotFound(f"the config that '{name}' points to is missing", subject=name, hint=hint)
+        if pointer.rivals:
+            told = f"'{name}' was moved to different places before a merge, and the newest move counts"
+            settle = f"gemexp name {name} shows them, and gemexp name --resolve {name} settles it"
+            warnings.warn(f"{told}; {settle}", RivalWarning, stacklevel=4)
         return pointer.config
 
     def _is_config(self, object_hash: str) -> bool:

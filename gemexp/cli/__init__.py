@@ -62,6 +62,7 @@ _COMMANDS = {
     "import": "transfer",
     "init": "upkeep",
     "list": "listing",
+    "name": "names",
     "plot": "sweep",
     "record": "runs",
     "restore": "removal",
@@ -95,8 +96,8 @@ class _Commands(click.Group):
 def group(ctx: click.Context, folder: str | None, store: str | None, db: str | None) -> None:
     """Track experiment configurations by their content.
 
-    Every configuration has a hash; REV is such a hash, its beginning (4 digits or more), or the name of a tag that
-    holds exactly one configuration.
+    Every configuration has a hash; REV is such a hash, its beginning (4 digits or more), a name that points to one, or
+    a tag that exactly one configuration carries.
     """
     if os.environ.get("NO_COLOR"):
         ctx.color = False

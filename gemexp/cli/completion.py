@@ -1,4 +1,4 @@
-"""Completion of hashes and tags, and the script that puts it into a shell."""
+"""Completion of hashes, names and tags, and the script that puts it into a shell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_ITEMS = 200
 def completion_command(shell: str) -> None:
     """Print the completion script for a shell.
 
-    It completes commands, hashes and tags.
+    It completes commands, hashes, names and tags.
 
     For bash: put  eval "$(gemexp completion bash)"  into ~/.bashrc.
     """
@@ -40,10 +40,8 @@ def completion_command(shell: str) -> None:
 
 
 def complete_revision(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Complete a hash, with its description, or a tag."""
-    return _quietly(
-        ctx, lambda registry: [*_hashes(registry, incomplete), *_tags(registry, incomplete, revisions=True)]
-    )
+    """Complete a hash, with its description, a name, or a tag."""
+    return _quietly(ctx, lambda registry: _revisions(registry, incomplete))
 
 
 def complete_deleted(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -54,6 +52,11 @@ def complete_deleted(ctx: click.Context, param: click.Parameter, incomplete: str
 def complete_tag(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Complete a tag."""
     return _quietly(ctx, lambda registry: _tags(registry, incomplete, revisions=False))
+
+
+def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Complete a name; one that was taken away too, since it can be brought back."""
+    return _quietly(ctx, lambda registry: _names(registry, incomplete, gone=True))
 
 
 def _quietly(
@@ -69,12 +72,29 @@ def _quietly(
         return []
 
 
+def _revisions(registry: ExperimentRegistry, incomplete: str) -> Iterator[CompletionItem]:
+    yield from _hashes(registry, incomplete)
+    names = [*_names(registry, incomplete, gone=False)]
+    yield from names
+    taken = {item.value for item in names}  # a name goes before a tag of the same name
+    yield from (item for item in _tags(registry, incomplete, revisions=True) if item.value not in taken)
+
+
 def _hashes(registry: ExperimentRegistry, incomplete: str, *, deleted: bool = False) -> Iterator[CompletionItem]:
     from click.shell_completion import CompletionItem
 
     for config_hash in registry.hashes_with_prefix(incomplete, deleted=deleted)[:_MAX_ITEMS]:
         length = max(len(short(config_hash)), len(incomplete))
         yield CompletionItem(config_hash[:length], help=visible(registry.metadata(config_hash).description) or None)
+
+
+def _names(registry: ExperimentRegistry, incomplete: str, *, gone: bool) -> Iterator[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    for name, pointer in registry.pointers().items():
+        if name.startswith(incomplete) and visible(name) == name and (gone or pointer.config is not None):
+            where = "taken away" if pointer.config is None else f"name of {short(pointer.config)}"
+            yield CompletionItem(name, help=where)
 
 
 def _tags(registry: ExperimentRegistry, incomplete: str, *, revisions: bool) -> Iterator[CompletionItem]:

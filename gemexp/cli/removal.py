@@ -11,6 +11,7 @@ from gemexp.cli.output import config_line, echo_json
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.digest import short
 from gemexp.errors import InvalidInput, UsageError
+from gemexp.notation import visible
 
 
 @click.command()
@@ -30,6 +31,8 @@ def delete_command(session: Session, *, revs: tuple[str, ...], force: bool, as_j
     if not force:
         for config_hash in hashes:
             click.echo(config_line(config_hash, registry.load(config_hash)), err=True)
+            for name in registry.names_of(config_hash):
+                click.echo(f"  the name '{visible(name)}' points to it", err=True)
         _confirm(f"delete {'this config' if len(hashes) == 1 else f'these {len(hashes)} configs'}?")
     for config_hash in hashes:
         deleted = registry.delete(config_hash)

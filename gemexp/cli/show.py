@@ -128,6 +128,9 @@ def _shown(registry: ExperimentRegistry, config_hash: str, config: ExperimentCon
     yield f"created {visible(config.created_at) or '(not recorded)'}"
     if config.tags:
         yield f"tags    {', '.join(map(visible, config.tags))}"
+    names = registry.names_of(config_hash)
+    if names:
+        yield f"names   {', '.join(map(visible, names))}"
     for parent in metadata.parents:
         yield f"from    {short(parent)}"
     if metadata.runs:

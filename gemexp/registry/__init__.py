@@ -11,6 +11,7 @@ from gemexp.errors import NotFound
 from gemexp.query import scan
 from gemexp.registering import Registered
 from gemexp.registry.labels import Labels
+from gemexp.registry.names import Names
 from gemexp.registry.runs import Runs
 from gemexp.registry.upkeep import Upkeep
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gemexp.compare import Diff
 
 
-class ExperimentRegistry(Labels, Runs, Upkeep):
+class ExperimentRegistry(Labels, Names, Runs, Upkeep):
     """An opened store.
 
     Args:

@@ -1,20 +1,19 @@
-"""Checking a store file by file, and repairing it from copies."""
+"""Checking a store file by file, and what its files say of each other."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gemexp import canonical
 from gemexp.config import CONFIG_KIND, ExperimentConfig, object_kind
-from gemexp.digest import hash_bytes
-from gemexp.errors import Corrupt, NotFound, StoreUnreadable
+from gemexp.errors import Corrupt, StoreUnreadable
 from gemexp.outcome import OUTCOME_KIND, StoredOutcome
-from gemexp.store import kinds, layout, objects, records
+from gemexp.store import kinds, layout, names, objects, records, sets
 from gemexp.store.files import Folder
+from gemexp.store.names import Move, Pointer
 
 _WIDEST_GAP = 1000
 # The entry of an object's kind, which is the first in canonical order: an artifact hardly has it by chance.
@@ -36,8 +35,8 @@ class Report(NamedTuple):
 
     Args:
         objects: How many were read and are whole.
-        records: How many were read and are whole.
-        members: How many files of tags and deletions were read.
+        records: How many were read and are whole, moves of names among them.
+        members: How many files of tags, deletions and migrations were read.
         problems: What is wrong.
         notes: What is incomplete, and harmless.
     """
@@ -49,14 +48,6 @@ class Report(NamedTuple):
     notes: list[Problem]
 
 
-class Repair(NamedTuple):
-    """What was done about a problem, and whether that solved it."""
-
-    problem: Problem
-    done: str
-    solved: bool
-
-
 def check(folder: Folder) -> Report:
     """Read every shared file of a store and report what is not as it must be; nothing is changed."""
     checker = _Checker(folder)
@@ -64,18 +55,6 @@ def check(folder: Folder) -> Report:
         checker.check_entry(path, mode)
     checker.check_relations()
     return checker.report()
-
-
-def repair(folder: Folder, problems: Sequence[Problem], sources: Sequence[Folder]) -> list[Repair]:
-    """Move bad files to ``local/quarantine`` and put good ones in their place where that can be known.
-
-    A tag or deletion is its file's name, and can always be written anew; an object or record is taken from the
-    first of ``sources`` that has it whole.
-
-    Raises:
-        StoreUnwritable: The file system refused.
-    """
-    return [_repair_one(folder, problem, sources) for problem in problems]
 
 
 class _Checker:
@@ -90,6 +69,7 @@ class _Checker:
         self._records = 0
         self._lengths: dict[str, dict[str, set[int]]] = {}
         self._members = 0
+        self._moves: dict[str, list[Move]] = {}
         self._problems: list[Problem] = []
         self._notes: list[Problem] = []
 
@@ -124,8 +104,10 @@ class _Checker:
                 self._note_foreign(path)
             else:
                 self._check_member(path, parts[3])
-        elif path.startswith(f"{layout.DELETED}/") and len(parts) == 3:
+        elif path.startswith((f"{layout.DELETED}/", f"{layout.MIGRATED}/")) and len(parts) == 3:
             self._check_member(path, parts[2])
+        elif path.startswith(f"{layout.NAMES}/") and len(parts) == 4:
+            self._check_move(path, parts[2], parts[3])
         else:
             self._note_foreign(path)
 
@@ -170,21 +152,36 @@ class _Checker:
             self._recorded[name.config] = path
 
     def _check_member(self, path: str, file_name: str) -> None:
-        member = layout.parse_member_name(file_name)
+        set_folder = path.rpartition("/")[0]
+        member = layout.parse_member_name(file_name, pairs=set_folder == layout.MIGRATED)
         if member is None:
             self._note_foreign(path)
             return
-        set_folder = path.rpartition("/")[0]
         self._lengths.setdefault(set_folder, {}).setdefault(member.config, set()).add(member.length)
         self._members += 1
         if self._folder.read(path, canonical.MAX_BYTES) != b"":
             raise Corrupt("is not empty")
 
+    def _check_move(self, path: str, escaped: str, file_name: str) -> None:
+        record_hash = layout.parse_object_name(file_name)
+        if record_hash is None:
+            self._note_foreign(path)
+            return
+        name = layout.unescape_name(escaped)
+        if name is None:
+            raise Corrupt("is in a folder where no reader looks for it")
+        self._moves.setdefault(name, []).append(names.read(self._folder, name, record_hash))
+        self._records += 1
+
     def check_relations(self) -> None:
         """Check that what files refer to is there, and of the kind that it must be."""
+        deleted = sets.members(self._folder, layout.DELETED)
         for set_folder, lengths in self._lengths.items():
-            for config, found in lengths.items():
-                self._check_lengths(set_folder, config, found)
+            for member, found in lengths.items():
+                self._check_lengths(set_folder, member, found)
+                self._refer_to_member(set_folder, member, max(found), deleted)
+        for name, moves in self._moves.items():
+            self._check_name(names.assemble(name, moves), deleted)
         artifacts = set()
         for name, outcome in self._outcomes.items():
             artifacts |= set(outcome.artifacts.values())
@@ -204,8 +201,6 @@ class _Checker:
 
     def _check_lengths(self, set_folder: str, config: str, found: set[int]) -> None:
         highest = max(found)
-        if set_folder != layout.DELETED:  # a collected config leaves its mark
-            self._referred.append((CONFIG_KIND, config, layout.member_path(set_folder, config, highest)))
         if highest > len(found) + _WIDEST_GAP:
             path = layout.member_path(set_folder, config, highest)
             self._problems.append(Problem(path, "stands beyond a gap too wide to be filled"))
@@ -213,6 +208,30 @@ class _Checker:
         for number in sorted(set(range(1, highest)) - found):
             path = layout.member_path(set_folder, config, number)
             self._problems.append(Problem(path, "is missing, though a later one of its set is there", missing=True))
+
+    def _refer_to_member(self, set_folder: str, member: str, length: int, deleted: set[str]) -> None:
+        if set_folder == layout.DELETED:  # a collected config leaves its mark
+            return
+        pair = layout.parse_pair(member) if set_folder == layout.MIGRATED else None
+        path = layout.member_path(set_folder, member, length)
+        configs = sorted(set(pair) - deleted) if pair else [member]
+        self._referred += [(CONFIG_KIND, config, path) for config in configs]
+
+    def _check_name(self, pointer: Pointer, deleted: set[str]) -> None:
+        """Check that the moves of a name that others come from are there, and what the current ones point to."""
+        damaged = {problem.path for problem in self._problems}
+        known = {move.record for move in pointer.history}
+        before = {old for move in pointer.history for old in (*move.supersedes, move.restores) if old is not None}
+        for path in {layout.move_path(pointer.name, record) for record in before - known} - damaged:
+            message = "is missing, though a later move of the name refers to it: what came before it may count again"
+            self._notes.append(Problem(path, message, missing=True))
+        for head in pointer.heads:
+            if head.config is not None and head.config not in deleted:
+                self._referred.append((CONFIG_KIND, head.config, layout.move_path(pointer.name, head.record)))
+        if pointer.rivals:
+            number = len({head.config for head in pointer.heads})
+            message = f"points to {number} configs since a merge; gemexp name --resolve settles it"
+            self._notes.append(Problem(layout.name_folder(pointer.name), message))
 
     def _check_references(self) -> set[str]:
         """Report what is missing or of a wrong kind, once each; return the latter."""
@@ -262,53 +281,3 @@ def _walk(root: str, folder: str) -> Iterator[tuple[str, int | None]]:
             yield from _walk(root, path)
         else:
             yield path, entry.stat(follow_symlinks=False).st_mode
-
-
-def _repair_one(folder: Folder, problem: Problem, sources: Sequence[Folder]) -> Repair:
-    done = [] if problem.missing else [f"moved to '{_quarantine(folder, problem.path)}'"]
-    content, origin = _good_content(problem.path, sources)
-    if content is not None:
-        with folder.batch() as batch:
-            batch.create(problem.path, content)
-        done.append(f"taken from '{origin}'" if origin else "written anew")
-    elif _is_foreign(problem.path):
-        return Repair(problem, done[0], solved=True)
-    else:
-        done.append("no good copy found")
-    return Repair(problem, ", ".join(done), solved=content is not None)
-
-
-def _quarantine(folder: Folder, path: str) -> str:
-    target = f"{layout.QUARANTINE}/{path.replace('/', '_')}"
-    number = 1
-    while folder.exists(target):
-        number += 1
-        target = f"{layout.QUARANTINE}/{path.replace('/', '_')}.{number}"
-    folder.move(path, target)
-    return target
-
-
-def _good_content(path: str, sources: Sequence[Folder]) -> tuple[bytes | None, str]:
-    """Return what a file must hold, and the store it was found in; None if that is not known."""
-    if path == layout.FORMAT_FILE:
-        return layout.FORMAT, ""
-    parent, _, name = path.rpartition("/")
-    if parent.startswith((f"{layout.TAGS}/", layout.DELETED)) and layout.parse_member_name(name):
-        return b"", ""
-    record = layout.parse_record_name(name)
-    for source in sources:
-        with contextlib.suppress(Corrupt, NotFound):
-            if layout.parse_object_name(name) and path == layout.object_path(name):
-                return objects.get(source, name), source.root
-            if record and path == layout.record_path(*record):
-                records.read(source, record)
-                data = source.read(path, canonical.MAX_BYTES)
-                if data is not None and hash_bytes(data) == record.record:
-                    return data, source.root
-    return None, ""
-
-
-def _is_foreign(path: str) -> bool:
-    """Tell whether a file has a name that no store file has, so that nothing is missing once it is gone."""
-    name = path.rpartition("/")[2]
-    return not (layout.parse_object_name(name) or layout.parse_record_name(name) or layout.parse_member_name(name))

@@ -95,7 +95,10 @@ def check_name(name: str) -> str:
     """
     layout.name_folder(name)
     if is_prefix(name):
-        raise InvalidInput(f"the name {inline(name)} reads as the beginning of a hash", hint="add another letter")
+        raise InvalidInput(
+            f"the name {inline(name)} reads as the beginning of a hash",
+            hint="the name comes first, then REV; or add a letter",
+        )
     if name.startswith((*_KINDS_OF_REVISION, "-")) or ":" in name or ".." in name or name != name.strip():
         raise InvalidInput(
             f"{inline(name)} cannot be a name",
@@ -185,14 +188,15 @@ def move(
     by: str | None,
     supersedes: Sequence[Move],
     restores: str | None = None,
+    created_at: str | None = None,
 ) -> str:
-    """Have the batch record that a name moves; return the record's hash."""
+    """Have the batch record that a name moves, now if no time is given; return the record's hash."""
     data = canonical.encode(
         {
             "$": kinds.MOVE,
             "by": by,
             "config": config,
-            "created_at": now(),
+            "created_at": created_at or now(),
             "name": name,
             "restores": restores,
             "supersedes": sorted(move.record for move in supersedes),
