@@ -175,13 +175,12 @@ class _Checker:
 
     def check_relations(self) -> None:
         """Check that what files refer to is there, and of the kind that it must be."""
-        deleted = sets.members(self._folder, layout.DELETED)
         for set_folder, lengths in self._lengths.items():
             for member, found in lengths.items():
                 self._check_lengths(set_folder, member, found)
-                self._refer_to_member(set_folder, member, max(found), deleted)
+                self._refer_to_member(set_folder, member, max(found))
         for name, moves in self._moves.items():
-            self._check_name(names.assemble(name, moves), deleted)
+            self._check_name(names.assemble(name, moves))
         artifacts = set()
         for name, outcome in self._outcomes.items():
             artifacts |= set(outcome.artifacts.values())
@@ -209,15 +208,13 @@ class _Checker:
             path = layout.member_path(set_folder, config, number)
             self._problems.append(Problem(path, "is missing, though a later one of its set is there", missing=True))
 
-    def _refer_to_member(self, set_folder: str, member: str, length: int, deleted: set[str]) -> None:
-        if set_folder == layout.DELETED:  # a collected config leaves its mark
-            return
+    def _refer_to_member(self, set_folder: str, member: str, length: int) -> None:
         pair = layout.parse_pair(member) if set_folder == layout.MIGRATED else None
-        path = layout.member_path(set_folder, member, length)
-        configs = sorted(set(pair) - deleted) if pair else [member]
-        self._referred += [(CONFIG_KIND, config, path) for config in configs]
+        if set_folder != layout.DELETED:
+            path = layout.member_path(set_folder, member, length)
+            self._referred += [(CONFIG_KIND, config, path) for config in pair or (member,)]
 
-    def _check_name(self, pointer: Pointer, deleted: set[str]) -> None:
+    def _check_name(self, pointer: Pointer) -> None:
         """Check that the moves of a name that others come from are there, and what the current ones point to."""
         damaged = {problem.path for problem in self._problems}
         known = {move.record for move in pointer.history}
@@ -226,7 +223,7 @@ class _Checker:
             message = "is missing, though a later move of the name refers to it: what came before it may count again"
             self._notes.append(Problem(path, message, missing=True))
         for head in pointer.heads:
-            if head.config is not None and head.config not in deleted:
+            if head.config is not None:
                 self._referred.append((CONFIG_KIND, head.config, layout.move_path(pointer.name, head.record)))
         if pointer.rivals:
             number = len({head.config for head in pointer.heads})
@@ -238,6 +235,7 @@ class _Checker:
         damaged = {problem.path for problem in self._problems}
         kinds = {CONFIG_KIND: self._configs, OUTCOME_KIND: self._outcomes.keys()}
         there = self._configs | self._outcomes.keys() | self._others
+        deleted = self._deleted()
         seen, wrong = set(), set()
         for kind, name, path in self._referred:
             target = layout.object_path(name)
@@ -248,9 +246,13 @@ class _Checker:
                 wrong.add(name)
                 word = "configuration" if kind == CONFIG_KIND else "outcome"
                 self._problems.append(Problem(target, f"is not a{'n' * (word[0] == 'o')} {word}, as '{path}' says"))
-            else:
+            elif name not in deleted:  # once it is collected, its mark and what was said of it stay
                 self._problems.append(Problem(target, f"is missing; '{path}' refers to it", missing=True))
         return wrong
+
+    def _deleted(self) -> set[str]:
+        lengths = self._lengths.get(layout.DELETED, {})
+        return {config for config, found in lengths.items() if sets.reached_length(found.__contains__) % 2 == 1}
 
 
 def _kind(data: bytes) -> str | None:

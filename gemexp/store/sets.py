@@ -56,7 +56,7 @@ def lengths(tree: Tree, set_folder: str) -> dict[str, int]:
         member = layout.parse_member_name(name, pairs=pairs)
         if member:
             found.setdefault(member.config, set()).add(member.length)
-    return {member: _reached(numbers.__contains__) for member, numbers in found.items()}
+    return {member: reached_length(numbers.__contains__) for member, numbers in found.items()}
 
 
 def length(tree: Tree, set_folder: str, member: str) -> int:
@@ -64,10 +64,10 @@ def length(tree: Tree, set_folder: str, member: str) -> int:
 
     Lengths are looked up one by one instead of listing a folder that may hold a hundred thousand others.
     """
-    return _reached(lambda number: tree.exists(layout.member_path(set_folder, member, number)))
+    return reached_length(lambda number: tree.exists(layout.member_path(set_folder, member, number)))
 
 
-def _reached(exists: Callable[[int], bool]) -> int:
+def reached_length(exists: Callable[[int], bool]) -> int:
     """Return the highest length that is reached from 0 without three in a row missing.
 
     Writers leave no gaps, and unions of what they leave have none. An incomplete copy may; what lies beyond a wider
