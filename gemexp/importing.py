@@ -9,7 +9,7 @@ from gemexp import legacy, registering
 from gemexp.digest import is_prefix
 from gemexp.legacy import LegacyExperiment
 from gemexp.registering import Registered
-from gemexp.store import layout, objects, records
+from gemexp.store import aliases, layout, objects
 from gemexp.store.files import Folder
 
 
@@ -62,12 +62,12 @@ def _import(folder: Folder, found: list[LegacyExperiment]) -> list[tuple[str, Re
         for experiment, (config_hash, _) in zip(found, registered, strict=True):
             old_hash = experiment.old_hash.lower()
             if is_prefix(old_hash) and old_hash != config_hash:
-                records.alias(batch, old_hash, config_hash, created_at=experiment.config.created_at)
+                aliases.add(folder, batch, old_hash, config_hash, created_at=experiment.config.created_at)
     return [(experiment.old_hash, one) for experiment, one in zip(found, registered, strict=True)]
 
 
 def _has_seen(folder: Folder, experiment: LegacyExperiment) -> bool:
     old_hash = experiment.old_hash.lower()
     if is_prefix(old_hash):
-        return old_hash in records.aliases_with_prefix(folder, old_hash)
+        return any(alias.old == old_hash for alias in aliases.with_prefix(folder, old_hash, dropped=True))
     return objects.exists(folder, experiment.config.config_hash)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -23,11 +23,17 @@ class Batch:
 
         with folder.batch() as batch:
             batch.create(path, data)
+
+    Attributes:
+        created: The paths that the last commit created; what was there already, whole or damaged, is none of them.
     """
 
-    def __init__(self, root: str, durable: set[str]) -> None:
+    def __init__(
+        self, root: str, durable: set[str], on_commit: Callable[[Collection[str]], None] | None = None
+    ) -> None:
         self._root = root
         self._durable = durable
+        self._on_commit = on_commit
         self._wanted: dict[str, bytes] = {}
         self._empty: str | None = None
         self.created: set[str] = set()
@@ -56,10 +62,13 @@ class Batch:
                 under its name and harmless.
         """
         wanted, self._wanted = self._wanted, {}
+        self.created = set()
         # A collector may take a file away between our finding it there and the names that keep it alive.
         while wanted:
             self._commit(wanted)
             wanted = {path: data for path, data in wanted.items() if not os.access(f"{self._root}/{path}", os.F_OK)}
+        if self._on_commit is not None and self.created:
+            self._on_commit(self.created)
 
     def _commit(self, wanted: dict[str, bytes]) -> None:
         self._empty = None
@@ -148,6 +157,7 @@ class Batch:
                 descriptor, temporary = self._create_temporary()
                 os.close(descriptor)
             os.replace(temporary, target)
+            return
         except FileNotFoundError:  # another writer's failed batch took its empty folder away
             os.makedirs(os.path.dirname(target), exist_ok=True)
             self._empty = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable, Collection
 from typing import Final
 
 from gemexp.store import durable
@@ -19,12 +20,16 @@ class Folder:
 
     Args:
         root: Where it is. Nothing is created before a batch is committed.
+
+    Attributes:
+        on_commit: Called with the paths that a batch created, before anything of it is acknowledged.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
         self._durable: set[str] = set()  # folders whose own entry this process has seen synced
         self._listings: dict[str, tuple[int, str]] = {}
+        self.on_commit: Callable[[Collection[str]], None] | None = None
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a file's bytes, or None if there is no such file.
@@ -161,4 +166,4 @@ class Folder:
 
     def batch(self) -> Batch:
         """Return an empty batch of files to create here."""
-        return Batch(self.root, self._durable)
+        return Batch(self.root, self._durable, self.on_commit)

@@ -97,15 +97,17 @@ def put(batch: Batch, config_hash: str, *, created_at: str, description: str, pa
     )
 
 
-def describe(batch: Batch, config_hash: str, description: str, supersedes: tuple[str, ...]) -> str:
-    """Have the batch record a new description; return the record's hash."""
+def describe(
+    batch: Batch, config_hash: str, description: str, supersedes: Collection[str], *, created_at: str | None = None
+) -> str:
+    """Have the batch record a new description, of now if no time is given; return the record's hash."""
     return _write(
         batch,
         config_hash,
         {
             "$": kinds.DESCRIPTION,
             "config": config_hash,
-            "created_at": now(),
+            "created_at": created_at or now(),
             "description": description,
             "supersedes": sorted(supersedes),
         },
@@ -134,7 +136,17 @@ def keep(tree: Tree, batch: Batch, config_hash: str, record_hash: str) -> None:
 
 def metadata(tree: Tree, config_hash: str) -> Metadata:
     """Read a config's records; damaged ones are passed over, and named by ``fsck``."""
-    return summarise(_readable(tree, config_hash))
+    return summarise(readable(tree, config_hash))
+
+
+def readable(tree: Tree, config_hash: str) -> dict[str, dict[str, Any]]:
+    """Return a config's records by their hashes; damaged ones are passed over."""
+    found = {}
+    for name in names_with_prefix(tree, f"{config_hash}-"):
+        record = _read_or_none(tree, name)
+        if record and record["$"] != kinds.ALIAS:
+            found[name.record] = record
+    return found
 
 
 def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
@@ -180,23 +192,6 @@ def read(tree: Tree, name: layout.RecordName) -> dict[str, Any]:
         raise
 
 
-def aliases_with_prefix(tree: Tree, prefix: str, *, known: Collection[str] = ()) -> dict[str, set[str]]:
-    """Return the older hashes that begin with ``prefix``, and the configs each of them means.
-
-    Args:
-        tree: The store.
-        prefix: At least two digits.
-        known: Hashes that are known to be objects; records about them need not be read.
-    """
-    found: dict[str, set[str]] = {}
-    for name in names_with_prefix(tree, prefix):
-        if name.config not in known:
-            record = _read_or_none(tree, name)
-            if record and record["$"] == kinds.ALIAS:
-                found.setdefault(name.config, set()).add(record["config"])
-    return found
-
-
 def names_with_prefix(tree: Tree, prefix: str) -> Iterator[layout.RecordName]:
     """Yield the names of the records about hashes that begin with ``prefix``, at least two digits."""
     for file_name in tree.names_with_prefix(f"{layout.INDEX}/{prefix[:2]}", prefix):
@@ -237,15 +232,6 @@ def _runs(found: dict[str, dict[str, Any]]) -> Iterator[Run]:
     runs = {name: record for name, record in found.items() if record["$"] == kinds.RUN}
     for name in sorted(runs, key=lambda name: (instant(runs[name]["created_at"]), name)):
         yield Run(**{field: runs[name][field] for field in Run._fields})
-
-
-def _readable(tree: Tree, config_hash: str) -> dict[str, dict[str, Any]]:
-    found = {}
-    for name in names_with_prefix(tree, f"{config_hash}-"):
-        record = _read_or_none(tree, name)
-        if record and record["$"] != kinds.ALIAS:
-            found[name.record] = record
-    return found
 
 
 def _read_or_none(tree: Tree, name: layout.RecordName) -> dict[str, Any] | None:

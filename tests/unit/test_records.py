@@ -8,7 +8,7 @@ from surroundings import merge
 from gemexp.canonical import encode
 from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt
-from gemexp.store import kinds, layout, records
+from gemexp.store import aliases, kinds, layout, records
 from gemexp.store.files import Folder
 
 CONFIG, OTHER = "ab" * 32, "cd" * 32
@@ -108,8 +108,8 @@ def test_aliases_are_found_by_the_beginning_of_the_old_hash(folder):
     old = "12" * 32
     with folder.batch() as batch:
         records.alias(batch, old, CONFIG, created_at=EARLY)
-    assert records.aliases_with_prefix(folder, "1212") == {old: {CONFIG}}
-    assert records.aliases_with_prefix(folder, "1213") == {}
+    assert [(one.old, one.config) for one in aliases.with_prefix(folder, "1212")] == [(old, CONFIG)]
+    assert list(aliases.with_prefix(folder, "1213")) == []
     assert records.metadata(folder, old) == records.Metadata()
 
 

@@ -1,0 +1,155 @@
+"""What each command of a user created, so that ``undo`` can take it back: a line of JSON for each batch of files.
+
+The journal lies in ``local/``: it is never shared, and may be lost. Each user of a copy of the store has one. Lines are
+appended in one write each, so that commands that run at once do not mix; a torn line is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from gemexp.config import now
+from gemexp.store import layout
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+# What one command may take of it: some thousand configs with tags.
+MAX_COMMAND_BYTES: Final = 2 * 1024 * 1024
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Entry(NamedTuple):
+    """A command that wrote.
+
+    Args:
+        id: Names it in the journal.
+        command: Its arguments.
+        time: When it last wrote, ISO 8601.
+        created: The paths that it created, objects left out.
+        complete: Whether these are all; false for a command that created more than the journal keeps.
+    """
+
+    id: str
+    command: tuple[str, ...]
+    time: str
+    created: frozenset[str]
+    complete: bool
+
+
+class Recorder:
+    """Writes down what one command creates; to be a folder's ``on_commit``.
+
+    Args:
+        root: The store's folder.
+        command: The command's arguments.
+    """
+
+    def __init__(self, root: str, command: Sequence[str]) -> None:
+        self._root = root
+        self._command = list(command)
+        self._id = os.urandom(8).hex()
+        self._size = 0
+
+    def __call__(self, created: Collection[str]) -> None:
+        """Write down the paths of one batch; a journal that cannot be written fails no command."""
+        if self._size > MAX_COMMAND_BYTES:
+            return
+        # An object says nothing that the record beside it does not.
+        paths = sorted(path for path in created if not path.startswith(f"{layout.OBJECTS}/"))
+        entry = {"id": self._id, "time": now(), "command": self._command}
+        self._size += sum(map(len, paths)) + 4 * len(paths)
+        if self._size > MAX_COMMAND_BYTES:
+            _append(self._root, {**entry, "complete": False})
+        elif paths:
+            _append(self._root, {**entry, "created": paths})
+
+
+def mark_undone(root: str, entry: Entry) -> None:
+    """Write down that a command was taken back, as far as it could be."""
+    _append(root, {"undoes": entry.id, "time": now()})
+
+
+def last(root: str) -> Entry | None:
+    """Return this user's last command that was not taken back yet; None if there is none."""
+    found: dict[str, Entry] = {}
+    undone = set()
+    for line in _lines(root):
+        if "undoes" in line:
+            undone.add(line["undoes"])
+        else:
+            entry = _entry(line)
+            known = found.pop(entry.id, None)  # what wrote last comes last
+            if known is not None:
+                entry = entry._replace(
+                    created=known.created | entry.created, complete=known.complete and entry.complete
+                )
+            found[entry.id] = entry
+    return next((entry for entry in reversed(found.values()) if entry.id not in undone), None)
+
+
+def _entry(line: dict[str, Any]) -> Entry:
+    return Entry(
+        id=line["id"],
+        command=tuple(line["command"]),
+        time=line["time"],
+        created=frozenset(line.get("created", ())),
+        complete=line.get("complete", True),
+    )
+
+
+def _path(root: str) -> str:
+    return f"{root}/{layout.JOURNAL}/{os.getuid()}.jsonl"
+
+
+def _older(path: str) -> str:
+    return f"{path}.1"
+
+
+def _append(root: str, line: dict[str, Any]) -> None:
+    from json import dumps
+
+    path = _path(root)
+    data = f"{dumps(line, separators=(',', ':'))}\n".encode()
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(path, _FLAGS, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                data = b"\n" + data  # whoever wrote the line before was killed
+            os.write(descriptor, data)
+            if size > MAX_BYTES and os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                os.replace(path, _older(path))
+        finally:
+            os.close(descriptor)
+
+
+def _lines(root: str) -> Iterator[dict[str, Any]]:
+    """Yield the lines that are whole, oldest first."""
+    from json import loads
+
+    path = _path(root)
+    for name in (_older(path), path):
+        try:
+            with open(name, "rb") as file:
+                data = file.read()
+        except OSError:
+            continue
+        for text in data.splitlines():
+            with contextlib.suppress(ValueError):
+                line = loads(text)
+                if _is_whole(line):
+                    yield line
+
+
+def _is_whole(line: Any) -> bool:
+    if not isinstance(line, dict) or not isinstance(line.get("time"), str):
+        return False
+    if "undoes" in line:
+        return isinstance(line["undoes"], str)
+    texts = (line.get("command"), line.get("created", []))
+    return isinstance(line.get("id"), str) and all(
+        isinstance(found, list) and all(isinstance(one, str) for one in found) for found in texts
+    )
