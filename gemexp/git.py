@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO
 
-from gemexp.errors import EngineFailed, NotFound
+from gemexp.errors import Corrupt, EngineFailed, NotFound
 
 # A repository may come from anyone: nothing in its settings may run a program of its own, or wait for input.
 _GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 # What git sets for its hooks, textconv programs and aliases would point a question elsewhere.
-_INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
+_INHERITED = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE", "GIT_COMMON_DIR"),
+    *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
+)
+# A partial clone asks its remote for what it lacks, and a remote's settings name programs. In a repository that came
+# from elsewhere git must not: the first is for git 2.39.4 and newer, the second, with which every transport is refused,
+# for all.
+_NO_FETCHING = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+_PROMISORS = r"^remote\..*\.promisor$"
+_MOST_DEATHS = 1000
 
 
 class Repository:
@@ -25,24 +34,30 @@ class Repository:
         folder: The top of the work tree, or the bare repository.
         bare: It has no work tree.
         index: The index file that git named for a hook; None for the repository's own.
+        foreign: It came from elsewhere: what is missing in it is not fetched.
     """
 
-    def __init__(self, folder: str, *, bare: bool = False, index: str | None = None) -> None:
+    def __init__(self, folder: str, *, bare: bool = False, index: str | None = None, foreign: bool = False) -> None:
         self.folder = folder
         self.bare = bare
+        self.foreign = foreign
         self._index = index
 
     @classmethod
-    def find(cls, folder: str) -> Repository | None:
+    def find(cls, folder: str, *, foreign: bool = False) -> Repository | None:
         """Return the repository that a folder lies in, or is if it is a bare one; None if there is none.
+
+        Args:
+            folder: A folder that is there.
+            foreign: It came from elsewhere, and its settings must run nothing.
 
         Raises:
             EngineFailed: git is not there, or refuses this repository.
         """
-        here = cls(folder)
+        here = cls(folder, foreign=foreign)
         bare = here.ask("rev-parse", "--is-bare-repository", accept=(0, 128))
         if bare.strip() == b"true":
-            return cls(_line(here.ask("rev-parse", "--absolute-git-dir")), bare=True)
+            return cls(_line(here.ask("rev-parse", "--absolute-git-dir")), bare=True, foreign=foreign)
         if not bare:
             try:
                 here.ask("rev-parse", "--git-dir")
@@ -50,7 +65,8 @@ class Repository:
                 if "not a git repository" in error.message:
                     return None
                 raise
-        return cls(_line(here.ask("rev-parse", "--show-toplevel")), index=os.environ.get("GIT_INDEX_FILE"))
+        top = _line(here.ask("rev-parse", "--show-toplevel"))
+        return cls(top, index=os.environ.get("GIT_INDEX_FILE"), foreign=foreign)
 
     def ask(
         self,
@@ -110,6 +126,36 @@ class Repository:
             raise NotFound(f"git knows no revision '{revision}'", subject=revision, hint=hint)
         return found.decode().strip()
 
+    def tree(self, commit: str, path: str) -> str | None:
+        """Return the hash of a folder in a commit, ``""`` for its top; None if there is nothing of that name."""
+        wanted = f"{commit}:{path}" if path else f"{commit}^{{tree}}"
+        found = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", wanted, accept=(0, 1, 128))
+        return found.decode().strip() or None
+
+    def missing(self, tree: str) -> set[str]:
+        """Return the objects in a folder that a partial clone has not fetched; none in any other repository."""
+        if not self._promisors():
+            return set()
+        listed = self.ask("rev-list", "--objects", "--no-object-names", "--missing=print", tree).decode().split()
+        return {name[1:] for name in listed if name.startswith("?")}
+
+    def fetch(self, objects: Iterable[str]) -> None:
+        """Fetch what a partial clone lacks, all at once; git by itself would fetch one by one.
+
+        Raises:
+            EngineFailed: It cannot be had.
+        """
+        options = ["--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none", "--stdin"]
+        wanted = "".join(f"{name}\n" for name in sorted(objects)).encode()
+        for remote in self._promisors():
+            quiet = ("-c", "fetch.negotiationAlgorithm=noop")
+            self.ask(*quiet, "fetch", *options, "--no-auto-maintenance", "--end-of-options", remote, data=wanted)
+
+    def _promisors(self) -> list[str]:
+        """Return the names of the remotes that a partial clone may ask for what it lacks."""
+        keys = self.ask("config", "-z", "--name-only", "--get-regexp", _PROMISORS, accept=(0, 1)).split(b"\0")
+        return list(dict.fromkeys(os.fsdecode(key)[len("remote.") : -len(".promisor")] for key in keys if key))
+
     def tracked(self, prefix: str) -> list[str]:
         """Return the paths of the files in a folder of the work tree that git tracks, relative to that folder.
 
@@ -139,8 +185,15 @@ class Repository:
     @contextmanager
     def blobs(self) -> Iterator[BlobReader]:
         """Open a reader of objects' contents, which costs one process however many are read."""
+        reader = BlobReader(self._cat_file)
         try:
-            process = subprocess.Popen(  # noqa: S603 - the program is git, the arguments are ours
+            yield reader
+        finally:
+            reader.close()
+
+    def _cat_file(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(  # noqa: S603 - the program is git, the arguments are ours
                 [*_GIT, *_NO_HOOKS, "cat-file", "--batch"],
                 cwd=self.folder,
                 env=self._environment(),
@@ -150,50 +203,75 @@ class Repository:
             )
         except OSError as error:
             raise _no_git(error, self.folder) from None
-        if process.stdin is None or process.stdout is None:  # never so; for the type checker
-            raise EngineFailed("git has no pipes")
-        try:
-            yield BlobReader(process.stdin, process.stdout)
-        finally:
-            process.stdin.close()
-            process.stdout.close()
-            process.wait()
 
     def _environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if key not in _INHERITED and key != "GIT_INDEX_FILE"}
-        return kept | _ENVIRONMENT | ({} if self._index is None else {"GIT_INDEX_FILE": self._index})
+        kept |= _ENVIRONMENT | (_NO_FETCHING if self.foreign else {})
+        return kept if self._index is None else kept | {"GIT_INDEX_FILE": self._index}
 
 
 class BlobReader:
-    """Reads objects' contents through one ``git cat-file --batch``."""
+    """Reads objects' contents through one ``git cat-file --batch``, or another where a damaged object ended it.
 
-    def __init__(self, requests: IO[bytes], answers: IO[bytes]) -> None:
-        self._requests = requests
-        self._answers = answers
+    Args:
+        start: Starts the process.
+    """
 
-    def read(self, name: str, limit: int) -> bytes | None:
-        """Return an object's content; None if there is none of that name, or it is larger than ``limit`` bytes.
+    def __init__(self, start: Callable[[], subprocess.Popen[bytes]]) -> None:
+        self._start = start
+        self._process = start()
+        self._deaths = 0
+
+    def read(self, name: str, limit: int, *, kind: str = "blob") -> bytes | None:
+        """Return an object's content; None if there is none of that name and kind, or git cannot read it.
 
         Raises:
-            EngineFailed: git ended.
+            Corrupt: It is larger than ``limit`` bytes.
+            EngineFailed: git ends again and again.
         """
+        requests, answers = self._process.stdin, self._process.stdout
+        if requests is None or answers is None:  # never so; for the type checker
+            raise EngineFailed("git has no pipes")
         try:
-            self._requests.write(f"{name}\n".encode())
-            self._requests.flush()
-        except OSError as error:
-            raise EngineFailed(f"git cat-file ended: {(error.strerror or str(error)).lower()}") from None
-        header = self._answers.readline().split()
+            requests.write(f"{name}\n".encode())
+            requests.flush()
+            header = answers.readline().split()
+        except OSError:
+            header = []
         if len(header) != 3 or not header[2].isdigit():
             if not header:
-                raise EngineFailed("git cat-file ended", hint="git fsck tells whether the repository is whole")
+                self._begin_anew()
             return None
         size = int(header[2])
-        left = size + 1  # a line feed follows
-        if size > limit:
+        if size > limit or header[1] != kind.encode():
+            left = size + 1  # a line feed follows
             while left:
-                left -= len(self._answers.read(min(left, 1 << 20))) or left
+                left -= len(answers.read(min(left, 1 << 20))) or left
+            if header[1] == kind.encode():
+                raise Corrupt(f"is larger than {limit} bytes")
             return None
-        return self._answers.read(left)[:-1]
+        data = answers.read(size + 1)
+        if len(data) <= size:
+            self._begin_anew()
+            return None
+        return data[:-1]
+
+    def close(self) -> None:
+        """End the process."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._process.wait()
+
+    def _begin_anew(self) -> None:
+        self._deaths += 1
+        if self._deaths > _MOST_DEATHS:
+            raise EngineFailed(
+                "git cat-file ends again and again", hint="git fsck tells whether the repository is whole"
+            )
+        self.close()
+        self._process = self._start()
 
 
 def _line(answer: bytes) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from gemexp import canonical
 from gemexp.config import instant
-from gemexp.digest import is_hash
+from gemexp.digest import hash_bytes, is_hash
 from gemexp.errors import Corrupt, InvalidInput
 
 PUT = "gemexp/put@1"
@@ -44,6 +45,27 @@ _HASHES = ("config", "outcome", "verifies", "restores")
 _LISTS_OF_HASHES = ("parents", "supersedes")
 
 
+class UnknownKind(Corrupt):
+    """A record that is whole, but of a kind that this version does not know: a newer version wrote it."""
+
+
+def read(data: bytes, record_hash: str, about: str) -> dict[str, Any]:
+    """Return the record that a file holds.
+
+    Args:
+        data: Its bytes.
+        record_hash: What its name promises that they are.
+        about: What its name promises that it is about; see `check`.
+
+    Raises:
+        Corrupt: It is damaged, of an unknown kind, lacks a field, or is about something else.
+    """
+    actual = hash_bytes(data)
+    if actual != record_hash:
+        raise Corrupt("is damaged: its content has another hash", expected=record_hash, actual=actual)
+    return check(canonical.decode(data), about)
+
+
 def check(value: Any, about: str) -> dict[str, Any]:
     """Return a decoded record.
 
@@ -58,7 +80,8 @@ def check(value: Any, about: str) -> dict[str, Any]:
     kind = record.get("$")
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
     if kind is None or fields is None:
-        raise Corrupt("is of a kind that this version does not know", actual=str(kind))
+        error = UnknownKind if isinstance(kind, str) else Corrupt
+        raise error("is of a kind that this version does not know", actual=str(kind))
     for name, expected in fields.items():
         if name not in record or not isinstance(record[name], expected):
             raise Corrupt(f"lacks '{name}', or has it of another type")
