@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # for a type checker it is true; importing typing would double what the diff driver needs to start
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
-_PLAIN_KEY = re.compile(r"[^\s.:=\"\[\]\x00-\x1f\x7f-\x9f]+")
+_SEPARATORS = frozenset(' .:="[]')
 # C0, DEL, C1; the line and paragraph separators; what reorders, hides or carries invisible text.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+_UNSEEN = (
+    range(0x20),
+    range(0x7F, 0xA0),
+    range(0xAD, 0xAE),
+    range(0x61C, 0x61D),
+    range(0x180E, 0x180F),
+    range(0x200B, 0x2010),
+    range(0x2028, 0x202F),
+    range(0x2060, 0x2070),
+    range(0xD800, 0xE000),
+    range(0xFEFF, 0xFF00),
+    range(0xFFF9, 0xFFFC),
+    range(0xE0000, 0xE0080),
 )
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -24,20 +33,22 @@ def format_path(path: tuple[str | int, ...]) -> str:
         if isinstance(step, int):
             parts.append(f"[{step}]")
             continue
-        key = step if _PLAIN_KEY.fullmatch(step) and not _UNSEEN.search(step) else quote(step)
+        key = step if _is_plain(step) else quote(step)
         parts.append(f".{key}" if parts else key)
     return "".join(parts)
 
 
 def visible(text: str) -> str:
     """Escape what a terminal would obey or hide, so that foreign text cannot act or pass for other text."""
-    return _UNSEEN.sub(_escape, text)
+    return text if text.isprintable() else "".join(_escape(char) if _is_unseen(char) else char for char in text)
 
 
 def quote(text: str) -> str:
     """Write text as a JSON string in which every unseen character is escaped."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{_UNSEEN.sub(_escape_json, escaped)}"'
+    if not escaped.isprintable():
+        escaped = "".join(_escape_json(char) if _is_unseen(char) else char for char in escaped)
+    return f'"{escaped}"'
 
 
 def inline(value: Any) -> str:
@@ -83,16 +94,25 @@ def type_name(value: Any) -> str:
     }.get(type(value), type(value).__name__)
 
 
-def _escape(match: re.Match[str]) -> str:
-    char = match.group()
+def _is_plain(key: str) -> bool:
+    """Tell whether a key can stand in a path without quotes."""
+    if not key or not _SEPARATORS.isdisjoint(key):
+        return False
+    return key.isprintable() or not any(char.isspace() or _is_unseen(char) for char in key)
+
+
+def _is_unseen(char: str) -> bool:
+    return not char.isprintable() and any(ord(char) in codes for codes in _UNSEEN)
+
+
+def _escape(char: str) -> str:
     code = ord(char)
     if char in _SHORT_ESCAPES:
         return _SHORT_ESCAPES[char]
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _escape_json(match: re.Match[str]) -> str:
-    char = match.group()
+def _escape_json(char: str) -> str:
     code = ord(char)
     if char in _SHORT_ESCAPES:
         return _SHORT_ESCAPES[char]
