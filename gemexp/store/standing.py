@@ -40,7 +40,8 @@ class Standing:
     def successors(self, config_hash: str) -> list[str]:
         """Return the configs that stand in a config's place now, sorted; none if it stands for itself.
 
-        Two people who migrate back and forth make a circle: its configs all stand for themselves.
+        Two people who migrate back and forth make a circle: if nothing leads out of it, its configs all stand for
+        themselves.
         """
         if self._is_last(config_hash):
             return []
@@ -51,6 +52,10 @@ class Standing:
         if config_hash not in self._predecessors:
             return []
         return sorted(lineage([config_hash], self._predecessors) - {config_hash})
+
+    def replaced_by(self, config_hash: str) -> list[str]:
+        """Return the configs that were migrated to a config without a detour, sorted."""
+        return sorted(self._predecessors.get(config_hash, ()))
 
     def carried(self, lengths: dict[str, int]) -> set[str]:
         """Return the configs that carry a tag, their own or one they take over; deleted and replaced ones too.
@@ -81,9 +86,10 @@ class Standing:
         return False
 
     def _is_last(self, config_hash: str) -> bool:
-        return not any(
-            config_hash not in lineage([new], self._successors) for new in self._successors.get(config_hash, ())
-        )
+        """Tell whether all that a config leads to leads back to it."""
+        if config_hash not in self._successors:
+            return True
+        return all(config_hash in lineage([one], self._successors) for one in lineage([config_hash], self._successors))
 
 
 def is_deleted(tree: Tree, config_hash: str) -> bool:
