@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # for a type checker it is true; importing typing would double what the diff driver needs to start
+TYPE_CHECKING = False  # true for a type checker; importing typing would double the time the diff driver takes
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
