@@ -1,9 +1,14 @@
 """What people write for a configuration, to its hash."""
 
+import os
+import warnings
+
 import pytest
 from collisions import colliding_configs
+from written_moves import write_move
 
-from gemexp import AmbiguousPrefix, ExperimentConfig, InvalidPath, NotFound
+from gemexp import AmbiguousPrefix, ExperimentConfig, InvalidPath, NotFound, RivalWarning
+from gemexp.store import layout
 
 
 @pytest.fixture
@@ -150,6 +155,105 @@ class TestTags:
         assert registry.resolve(f"tag:{tag}") == odd
         assert registry.resolve("best") == one
         assert [config.config_hash for config in registry.search_by_tag(tag)] == [odd]
+
+
+class TestNames:
+    def test_a_name_is_a_revision_with_and_without_its_kind(self, registry, one):
+        registry.move_name("production", one)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert registry.resolve("production") == registry.resolve("name:production") == one
+        for rev in ("Production", "name:Production", "name:", "name:best", "tag:production", "name:name:production"):
+            with pytest.raises(NotFound):
+                registry.resolve(rev)
+
+    def test_a_name_goes_before_a_tag_and_the_tag_needs_its_kind_then(self, registry, one):
+        other = registry.register(make(1, tags=["production"]))
+        assert registry.resolve("production") == other
+        registry.move_name("production", one)
+        assert registry.resolve("production") == registry.resolve("name:production") == one
+        assert registry.resolve("tag:production") == other
+        registry.drop_name("production")
+        assert registry.resolve("production") == other
+
+    def test_a_name_goes_before_a_tag_of_several(self, registry, one):
+        registry.add_many([make(1, tags=["production"]), make(2, tags=["production"])])
+        registry.move_name("production", one)
+        assert registry.resolve("production") == one
+        with pytest.raises(AmbiguousPrefix):
+            registry.resolve("tag:production")
+
+    def test_digits_always_mean_a_hash_even_if_a_name_is_written_so(self, registry, one):
+        other = registry.register(make(1))
+        for name in (one[:6], "deadbeef"):
+            write_move(registry.root, name, other, "2024-01-01")
+            assert registry.resolve(f"name:{name}") == other
+        assert registry.resolve(one[:6]) == one
+        with pytest.raises(NotFound):
+            registry.resolve("deadbeef")
+
+    def test_a_name_whose_config_is_deleted_is_found_for_restoring_alone(self, registry, one):
+        registry.move_name("production", one)
+        with pytest.raises(NotFound) as caught:
+            registry.restore("production")
+        assert "not deleted" in caught.value.message
+        registry.delete("production")
+        for rev in ("production", "name:production"):
+            with pytest.raises(NotFound) as caught:
+                registry.resolve(rev)
+            assert caught.value.hint == f"gemexp restore {one[:12]} brings it back"
+            assert registry.get(rev) is None
+        assert registry.restore("production") == one
+        assert registry.resolve("production") == one
+
+    def test_a_name_whose_config_is_missing_is_told(self, registry, one):
+        registry.move_name("production", one)
+        os.unlink(f"{registry.root}/{layout.object_path(one)}")
+        with pytest.raises(NotFound) as caught:
+            registry.resolve("production")
+        assert "missing" in caught.value.message
+        assert "fsck" in caught.value.hint
+
+    def test_of_rivals_the_newest_is_taken_with_a_warning(self, registry, one):
+        other = registry.register(make(1))
+        write_move(registry.root, "production", one, "2024-01-01")
+        write_move(registry.root, "production", other, "2024-01-02")
+        for rev in ("production", "name:production"):
+            with pytest.warns(RivalWarning, match="'production'.*--resolve") as told:
+                assert registry.resolve(rev) == other
+            assert len(told) == 1
+        with pytest.warns(RivalWarning) as told:
+            assert registry.resolve_with_path("production:hyperparameters.n") == (other, ("hyperparameters", "n"))
+        assert len(told) == 1
+        registry.settle_name("production")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert registry.resolve("production") == other
+
+    def test_a_name_that_one_side_took_away_is_not_found_before_it_is_settled(self, registry, one):
+        registry.tag(one, ["production"])
+        write_move(registry.root, "production", one, "2024-01-01")
+        write_move(registry.root, "production", None, "2024-01-02")
+        with pytest.raises(NotFound) as caught:
+            registry.resolve("production")
+        assert "gemexp name production" in caught.value.hint
+        assert registry.resolve("tag:production") == one
+
+    def test_a_path_selects_inside(self, registry, one):
+        registry.move_name("production", one)
+        registry.tag(one, ["production:hyperparameters"])
+        other = registry.register(make(1, tags=["production:hyperparameters.lr"]))
+        for rev in ("production", "name:production"):
+            assert registry.resolve_with_path(rev) == (one, ())
+            assert registry.resolve_with_path(f"{rev}:feature_names[0]") == (one, ("feature_names", 0))
+            path = f'{rev}:hyperparameters."a:b".c[0]'
+            assert registry.resolve_with_path(path) == (one, ("hyperparameters", "a:b", "c", 0))
+            with pytest.raises(InvalidPath):
+                registry.resolve_with_path(f"{rev}:")
+        assert registry.resolve_with_path("name:production:hyperparameters.lr") == (one, ("hyperparameters", "lr"))
+        assert registry.resolve_with_path("production:hyperparameters.lr") == (other, ()), "the longest that resolves"
+        with pytest.raises(NotFound):
+            registry.resolve_with_path("name:none:hyperparameters.lr")
 
 
 class TestPaths:
