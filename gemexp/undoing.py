@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gemexp.config import instant, now
 from gemexp.errors import InvalidInput, NotFound
@@ -71,12 +71,13 @@ def undo(folder: Folder, *, dry_run: bool = False) -> Undone:
         InvalidInput: It created more than the journal keeps.
         StoreUnwritable: The file system refused.
     """
-    entry = journal.last(folder.root)
-    if entry is None:
+    found = journal.last(folder.root)
+    if found is None:
         hint = (
             "only what you did in this copy of the store, with commands that can be taken back, is kept in its journal"
         )
         raise NotFound("there is nothing to undo", subject="undo", hint=hint)
+    entry, cancelled = found
     if not entry.complete:
         if not dry_run:
             journal.mark_undone(folder.root, entry)
@@ -84,20 +85,25 @@ def undo(folder: Folder, *, dry_run: bool = False) -> Undone:
             f"'gemexp {shlex.join(entry.command)}' is too large to undo: it created more than the journal keeps",
             hint="gemexp delete takes configs away; the next undo takes back the command before it",
         )
-    planned = _Plan(folder)
+    planned = _Plan(folder, _sorted_out(cancelled))
     planned.reverse(_sorted_out(entry.created))
     if not dry_run:
-        planned.commit()
-        journal.mark_undone(folder.root, entry)
+        journal.mark_undone(folder.root, entry, planned.commit())
     return Undone(entry.command, entry.time, planned.reversals)
 
 
 class _Plan:
-    """What reverses a command, in a batch that is not committed yet."""
+    """What reverses a command, in a batch that is not committed yet.
 
-    def __init__(self, folder: Folder) -> None:
+    Args:
+        folder: The store.
+        cancelled: What later commands created which were taken back, and what that created: it does not count.
+    """
+
+    def __init__(self, folder: Folder, cancelled: _Created) -> None:
         self.reversals: list[Reversal] = []
         self._folder = folder
+        self._cancelled = cancelled
         # What is undone is not journalled as another command.
         recorder, folder.on_commit = folder.on_commit, None
         self._batch = folder.batch()
@@ -119,12 +125,13 @@ class _Plan:
         for (set_folder, member), length in sorted(created.members.items()):
             self._reverse_membership(set_folder, member, length)
 
-    def commit(self) -> None:
-        """Write what was planned."""
+    def commit(self) -> set[str]:
+        """Write what was planned; return the paths that were created."""
         self._batch.commit()
         for one in self.reversals:
             if one.action == "restore" and one.left is None and not objects.exists(self._folder, one.subject):
                 gc.recover(self._folder, one.subject)
+        return self._batch.created
 
     @cached_property
     def _by(self) -> str | None:
@@ -142,12 +149,16 @@ class _Plan:
     def _reverse_records(self, config: str, created: set[str]) -> None:
         found = records.readable(self._folder, config)
         mine = {name: record for name, record in found.items() if name in created}
-        before = records.summarise({name: record for name, record in found.items() if name not in created})
-        current = records.summarise(found)
+        aside = created | self._cancelled.records.get(config, set())
+        others = {name: record for name, record in found.items() if name not in aside}
         if any(record["$"] == kinds.PUT for record in mine.values()):
-            self._reverse_put(config, before, current)
-        if config not in self._kept:
-            self._reverse_description(config, before, current, mine)
+            self._reverse_put(config, records.summarise(others), records.summarise(found))
+        own = {name for name, record in mine.items() if record["$"] == kinds.DESCRIPTION or record.get("description")}
+        if own and config not in self._kept:
+            heads = records.summarise(found).heads
+            superseded = {old for record in others.values() for old in record.get("supersedes", ())}
+            changed = not aside.issuperset(heads) or not own.isdisjoint(superseded)
+            self._reverse_description(config, records.summarise(others), heads, changed=changed)
 
     def _reverse_put(self, config: str, before: Metadata, current: Metadata) -> None:
         if before.puts:
@@ -163,18 +174,13 @@ class _Plan:
         (self._kept if reason else self._deleted).add(config)
         self._tell("delete", config, left=reason)
 
-    def _reverse_description(
-        self, config: str, before: Metadata, current: Metadata, mine: dict[str, dict[str, Any]]
-    ) -> None:
-        own = {name for name, record in mine.items() if record["$"] == kinds.DESCRIPTION or record.get("description")}
-        if not own:
-            return
-        if not own.issuperset(current.heads):
+    def _reverse_description(self, config: str, before: Metadata, heads: tuple[str, ...], *, changed: bool) -> None:
+        if changed:
             self._tell("describe", config, before.description, left="it was described since")
             return
         texts = [*reversed(before.other_descriptions), before.description]
         for text, moment in zip(texts, _moments(len(texts)), strict=True):
-            records.describe(self._batch, config, text, current.heads, created_at=moment)
+            records.describe(self._batch, config, text, heads, created_at=moment)
         self._tell("describe", config, before.description)
 
     def _reverse_aliases(self, old: str, created: set[str]) -> None:
@@ -190,9 +196,14 @@ class _Plan:
     def _reverse_move(self, name: str, record: str) -> None:
         pointer = names.pointer(self._folder, name)
         mine = next((move for move in pointer.history if move.record == record), None)
-        if mine is None or pointer.heads != (mine,):
-            left = "it was moved since" if mine else "its move is not there any more"
-            self._tell("name", name, left=left)
+        aside = {record} | {other for moved, other in self._cancelled.moves if moved == name}
+        if mine is None:
+            self._tell("name", name, left="its move is not there any more")
+            return
+        if any(
+            record in move.supersedes or move in pointer.heads for move in pointer.history if move.record not in aside
+        ):
+            self._tell("name", name, left="it was moved since")
             return
         earlier: list[names.Move | None] = [
             move for move in reversed(pointer.history) if move.record in mine.supersedes
@@ -216,8 +227,10 @@ class _Plan:
         reached = sets.length(self._folder, set_folder, member)
         present = length % 2 == 0
         action, subject, value = self._named(set_folder, member, present=present)
-        if reached != length:
+        if reached < length or reached > max(length, self._cancelled.members.get((set_folder, member), 0)):
             self._tell(action, subject, value, left="it was changed since")
+            return
+        if (reached % 2 == 1) == present:  # what was left of a later command did so already
             return
         if action == "restore" and not self._is_there(member):
             self._tell(action, subject, value, left="it was collected since")

@@ -62,6 +62,7 @@ _COMMANDS = {
     "import": "transfer",
     "init": "upkeep",
     "list": "listing",
+    "log": "history",
     "name": "names",
     "plot": "sweep",
     "record": "runs",
@@ -71,6 +72,7 @@ _COMMANDS = {
     "show": "show",
     "sweep": "sweep",
     "tag": "labels",
+    "undo": "history",
     "verify": "backtest",
 }
 
@@ -133,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
-    session = Session()
+    session = Session(arguments)
     try:
         result = _invoke(arguments, session)
     except click.exceptions.Exit as error:

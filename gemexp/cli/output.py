@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gemexp.config import ExperimentConfig, instant
 from gemexp.digest import short
 from gemexp.notation import flatten, format_path, inline, visible
+
+if TYPE_CHECKING:
+    from gemexp.compare import Difference
+
+_COLOURS = {"added": "green", "removed": "red", "changed": "yellow"}
 
 
 def echo_json(value: Any, *, indent: int | None = None) -> None:
@@ -46,6 +51,12 @@ def config_line(config_hash: str, config: ExperimentConfig, *, disputed: bool = 
     if disputed:
         parts.append(click.style("! not reproducible", fg="red"))
     return "  ".join(parts)
+
+
+def difference_lines(differences: Iterable[Difference]) -> Iterable[str]:
+    """Yield a line for each difference, coloured by what kind it is."""
+    for difference in differences:
+        yield click.style(str(difference), fg=_COLOURS[difference.change])
 
 
 def config_lines(config: ExperimentConfig) -> Iterable[str]:

@@ -10,16 +10,26 @@ import click
 from gemexp.errors import InvalidInput, NoStore, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gemexp.registry import ExperimentRegistry
     from gemexp.store.location import Location
 
 
-class Session:
-    """One call of the program."""
+# What `gemexp undo` takes back.
+_UNDOABLE = {"add", "alias", "delete", "describe", "import", "name", "restore", "tag"}
 
-    def __init__(self) -> None:
+
+class Session:
+    """One call of the program.
+
+    Args:
+        arguments: What it was called with.
+    """
+
+    def __init__(self, arguments: Sequence[str] = ()) -> None:
+        self._arguments = arguments
+        self._journalled = False
         self._store: str | None = None
         self._database: str | None = None
         self.registry: ExperimentRegistry | None = None
@@ -58,6 +68,10 @@ class Session:
         if self.registry is None:
             where = self.location()
             self.registry = ExperimentRegistry(where, create=making or (writing and where.chosen))
+        context = click.get_current_context(silent=True)
+        if writing and not self._journalled and context is not None and context.info_name in _UNDOABLE:
+            self._journalled = True
+            self.registry.keep_journal(self._arguments)
         return self.registry
 
     def open_if_there(self) -> ExperimentRegistry | None:

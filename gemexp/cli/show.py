@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gemexp.cli.completion import complete_revision
-from gemexp.cli.output import config_lines, echo_json, page
+from gemexp.cli.output import config_lines, difference_lines, echo_json, page
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.digest import short
 from gemexp.errors import UsageError
@@ -17,11 +17,8 @@ from gemexp.notation import inline, visible
 from gemexp.paths import select
 
 if TYPE_CHECKING:
-    from gemexp.compare import Diff
     from gemexp.config import ExperimentConfig
     from gemexp.registry import ExperimentRegistry
-
-_DIFF_COLOURS = {"added": "green", "removed": "red", "changed": "yellow"}
 
 
 @click.command()
@@ -81,7 +78,7 @@ def diff_command(session: Session, *, first: str, second: str, exit_code: bool, 
     if as_json:
         echo_json({**diff.to_dict(), **found}, indent=2)
     else:
-        page([*_diff_lines(diff), *_metric_lines(found)])
+        page([*difference_lines(diff), *_metric_lines(found)])
     return int(exit_code and bool(diff))
 
 
@@ -148,11 +145,6 @@ def _shown(registry: ExperimentRegistry, config_hash: str, config: ExperimentCon
         yield from (f"    {visible(line)}" for line in other.split("\n"))
     yield ""
     yield from config_lines(config)
-
-
-def _diff_lines(diff: Diff) -> Iterator[str]:
-    for difference in diff:
-        yield click.style(str(difference), fg=_DIFF_COLOURS[difference.change])
 
 
 def _comparison_lines(comparison: dict[str, Any]) -> Iterator[str]:

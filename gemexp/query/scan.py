@@ -66,7 +66,7 @@ def newest(tree: Tree, *, tag: str | None = None, limit: int | None = None) -> l
         config
         for _, name, metadata in chosen
         for config in _load_whole(
-            tree, name, metadata, _tags_of(tree, name, standing) if tags is None else tags.get(name, [])
+            tree, name, metadata, tags_of(tree, name, standing) if tags is None else tags.get(name, [])
         )
     ]
 
@@ -111,14 +111,14 @@ def tag_counts(tree: Tree) -> dict[str, int]:
     return {tag: number for tag, number in sorted(counts.items()) if number}
 
 
-def tags_of(tree: Tree, config_hash: str) -> list[str]:
+def tags_of(tree: Tree, config_hash: str, standing: Standing | None = None) -> list[str]:
     """Return the tags of a configuration, sorted; what it takes over from those it replaces counts."""
-    return _tags_of(tree, config_hash, Standing(tree) if tree.exists(layout.MIGRATED) else None)
-
-
-def _tags_of(tree: Tree, config_hash: str, standing: Standing | None) -> list[str]:
+    if standing is None and tree.exists(layout.MIGRATED):
+        standing = Standing(tree)
     if standing is None or not standing.migrated:
-        return sorted(tag for tag, path in _tag_folders(tree) if sets.contains(tree, path, config_hash))
+        carried = [path for path, length in sets.tag_lengths(tree, config_hash).items() if length % 2 == 1]
+        names = (layout.unescape_name(path.rpartition("/")[2]) for path in carried)
+        return sorted(tag for tag in names if tag is not None)
     return sorted(tag for tag, path in _tag_folders(tree) if standing.carries(tree, path, config_hash))
 
 

@@ -10,6 +10,7 @@ from gemexp.config import ExperimentConfig
 from gemexp.errors import NotFound
 from gemexp.query import scan
 from gemexp.registering import Registered
+from gemexp.registry.history import History
 from gemexp.registry.labels import Labels
 from gemexp.registry.names import Names
 from gemexp.registry.runs import Runs
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gemexp.compare import Diff
 
 
-class ExperimentRegistry(Labels, Names, Runs, Upkeep):
+class ExperimentRegistry(History, Labels, Names, Runs, Upkeep):
     """An opened store.
 
     Args:

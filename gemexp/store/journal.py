@@ -66,27 +66,35 @@ class Recorder:
             _append(self._root, {**entry, "created": paths})
 
 
-def mark_undone(root: str, entry: Entry) -> None:
-    """Write down that a command was taken back, as far as it could be."""
-    _append(root, {"undoes": entry.id, "time": now()})
+def mark_undone(root: str, entry: Entry, created: Collection[str] = ()) -> None:
+    """Write down that a command was taken back, as far as it could be, and what that created."""
+    _append(root, {"undoes": entry.id, "time": now(), "created": sorted(created)})
 
 
-def last(root: str) -> Entry | None:
-    """Return this user's last command that was not taken back yet; None if there is none."""
-    found: dict[str, Entry] = {}
-    undone = set()
-    for line in _lines(root):
+def last(root: str) -> tuple[Entry, frozenset[str]] | None:
+    """Return this user's last command that was not taken back yet; None if there is none.
+
+    Returns:
+        The command, and the paths that later commands created which were taken back, and that taking them back did:
+        they cancel each other.
+    """
+    found: dict[str, tuple[int, Entry]] = {}
+    undone: dict[str, tuple[int, frozenset[str]]] = {}
+    for number, line in enumerate(_lines(root)):
         if "undoes" in line:
-            undone.add(line["undoes"])
+            undone[line["undoes"]] = (number, frozenset(line["created"]))
         else:
             entry = _entry(line)
-            known = found.pop(entry.id, None)  # what wrote last comes last
-            if known is not None:
-                entry = entry._replace(
-                    created=known.created | entry.created, complete=known.complete and entry.complete
-                )
-            found[entry.id] = entry
-    return next((entry for entry in reversed(found.values()) if entry.id not in undone), None)
+            known = found.pop(entry.id, (number, entry))[1]
+            created, complete = known.created | entry.created, known.complete and entry.complete
+            found[entry.id] = (number, entry._replace(created=created, complete=complete))  # what wrote last comes last
+    left = [(number, entry) for number, entry in found.values() if entry.id not in undone]
+    if not left:
+        return None
+    last_number, last_entry = left[-1]
+    later = [entry.created for number, entry in found.values() if number > last_number]
+    later += [created for number, created in undone.values() if number > last_number]
+    return last_entry, frozenset().union(*later)
 
 
 def _entry(line: dict[str, Any]) -> Entry:
@@ -147,9 +155,7 @@ def _lines(root: str) -> Iterator[dict[str, Any]]:
 def _is_whole(line: Any) -> bool:
     if not isinstance(line, dict) or not isinstance(line.get("time"), str):
         return False
-    if "undoes" in line:
-        return isinstance(line["undoes"], str)
-    texts = (line.get("command"), line.get("created", []))
-    return isinstance(line.get("id"), str) and all(
+    texts = [line.get("created", []), *([] if "undoes" in line else [line.get("command")])]
+    return isinstance(line.get("undoes", line.get("id")), str) and all(
         isinstance(found, list) and all(isinstance(one, str) for one in found) for found in texts
     )
