@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from gemexp.registering import Registered
@@ -13,6 +13,7 @@ from gemexp.store.files import Folder
 if TYPE_CHECKING:
     from gemexp.store.check import Problem, Report
     from gemexp.store.gc import Collected
+    from gemexp.store.packing import Packed
     from gemexp.store.repair import Repair
 
 
@@ -74,6 +75,22 @@ class Upkeep(OpenedStore):
         return gc.collect(
             self._folder, grace=gc.GRACE_SECONDS if grace is None else grace, tracked=in_git, dry_run=dry_run
         )
+
+    def pack(self, *, everything: bool = False, progress: Callable[[int], None] = lambda _: None) -> Packed:
+        """Put loose files, and smaller packs, into one pack; what git tracks stays as it is.
+
+        Args:
+            everything: Files that git tracks too; git then sees them as removed, and the pack as new.
+            progress: Called with the number of files packed so far, now and then.
+
+        Raises:
+            EngineFailed: git refused to say which files it tracks.
+            StoreUnwritable: The file system refused; nothing was lost.
+        """
+        from gemexp.store import packing
+
+        tracked = frozenset[str]() if everything else self._tracked()
+        return packing.pack(self._folder, keep=tracked.__contains__, progress=progress)
 
     def _tracked(self) -> frozenset[str]:
         """Return the paths in the store that git tracks; none outside a work tree."""

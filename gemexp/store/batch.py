@@ -14,6 +14,7 @@ from typing import Self
 
 from gemexp.errors import Corrupt
 from gemexp.store import durable, layout
+from gemexp.store.packs import Packs
 
 
 class Batch:
@@ -29,9 +30,10 @@ class Batch:
     """
 
     def __init__(
-        self, root: str, durable: set[str], on_commit: Callable[[Collection[str]], None] | None = None
+        self, root: str, packs: Packs, durable: set[str], on_commit: Callable[[Collection[str]], None] | None = None
     ) -> None:
         self._root = root
+        self._packs = packs
         self._durable = durable
         self._on_commit = on_commit
         self._wanted: dict[str, bytes] = {}
@@ -63,12 +65,31 @@ class Batch:
         """
         wanted, self._wanted = self._wanted, {}
         self.created = set()
-        # A collector may take a file away between our finding it there and the names that keep it alive.
+        wanted = self._leave_packed(wanted)
         while wanted:
             self._commit(wanted)
-            wanted = {path: data for path, data in wanted.items() if not os.access(f"{self._root}/{path}", os.F_OK)}
+            # A collector may have taken a file away between our finding it there and the names that keep it alive,
+            # and a packer a loose file that it has put into a pack.
+            gone = {path: data for path, data in wanted.items() if not os.access(f"{self._root}/{path}", os.F_OK)}
+            wanted = self._leave_packed(gone)
         if self._on_commit is not None and self.created:
             self._on_commit(self.created)
+
+    def _leave_packed(self, wanted: dict[str, bytes]) -> dict[str, bytes]:
+        """Return what no pack holds; packs that hold the rest are synced, since their writers may not have done so."""
+        left = {}
+        for path, data in wanted.items():
+            pack = self._packs.holding(path, data)
+            if pack is None:
+                left[path] = data
+            elif pack.path not in self._durable:
+                try:
+                    for one in (pack.path, layout.PACKS, "."):
+                        durable.sync_path(f"{self._root}/{one}")
+                except OSError as error:
+                    raise durable.unwritable(error, self._root) from None
+                self._durable.add(pack.path)
+        return left
 
     def _commit(self, wanted: dict[str, bytes]) -> None:
         self._empty = None

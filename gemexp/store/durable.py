@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -32,17 +33,11 @@ def read(root: str, path: str, limit: int) -> bytes | None:
         StoreUnreadable: The file system refused.
     """
     try:
-        descriptor = os.open(f"{root}/{path}", READ_FLAGS)
-    except (FileNotFoundError, NotADirectoryError):
+        descriptor = open_to_read(root, path)
+    except FileNotFoundError:
         return None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise Corrupt("is a symbolic link", path=path) from None
-        raise unreadable(error, root, path) from None
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Corrupt("is not a regular file", path=path)
         if status.st_size > limit:
             raise Corrupt(f"is larger than {limit} bytes", path=path)
         return os.read(descriptor, status.st_size + 1)
@@ -50,6 +45,40 @@ def read(root: str, path: str, limit: int) -> bytes | None:
         raise unreadable(error, root, path) from None
     finally:
         os.close(descriptor)
+
+
+def open_to_read(root: str, path: str) -> int:
+    """Open a regular file, without following links; return its descriptor.
+
+    Raises:
+        FileNotFoundError: There is none.
+        Corrupt: It is a link, a folder or a device.
+        StoreUnreadable: The file system refused.
+    """
+    try:
+        descriptor = os.open(f"{root}/{path}", READ_FLAGS)
+    except FileNotFoundError:
+        raise
+    except NotADirectoryError as error:
+        raise FileNotFoundError(*error.args) from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Corrupt("is a symbolic link", path=path) from None
+        raise unreadable(error, root, path) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Corrupt("is not a regular file", path=path)
+    return descriptor
+
+
+def note(root: str, path: str, data: bytes) -> None:
+    """Leave a file below ``local/`` that only saves work: it may be lost, and may not be writable at all."""
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(f"{root}/{path}"), exist_ok=True)
+        temporary = f"{root}/{path}.{os.getpid()}"
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.replace(temporary, f"{root}/{path}")
 
 
 def write_all(descriptor: int, data: bytes) -> None:

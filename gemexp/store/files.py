@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Collection
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from gemexp.store import durable
 from gemexp.store.batch import Batch
-
-# A change this soon after another may leave the time of change as it was, on coarse file systems.
-_MTIME_DOUBT_NS: Final = 2_000_000_000
+from gemexp.store.loose import LooseFiles
+from gemexp.store.packs import Packs
 
 
 class Folder:
@@ -22,13 +20,16 @@ class Folder:
         root: Where it is. Nothing is created before a batch is committed.
 
     Attributes:
+        loose: The files that are files of their own.
+        packs: Those that lie in packs.
         on_commit: Called with the paths that a batch created, before anything of it is acknowledged.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
         self._durable: set[str] = set()  # folders whose own entry this process has seen synced
-        self._listings: dict[str, tuple[int, str]] = {}
+        self.loose = LooseFiles(root)
+        self.packs = Packs(root)
         self.on_commit: Callable[[Collection[str]], None] | None = None
 
     def read(self, path: str, limit: int) -> bytes | None:
@@ -38,11 +39,13 @@ class Folder:
             Corrupt: It is a link, a folder or a device, or is larger than ``limit`` bytes.
             StoreUnreadable: The file system refused.
         """
-        return durable.read(self.root, path, limit)
+        data = durable.read(self.root, path, limit)
+        # Packs come second: what is packed is named in its pack before the loose file goes.
+        return self.packs.read(path, limit) if data is None else data
 
     def exists(self, path: str) -> bool:
         """Tell whether there is an entry of that name."""
-        return os.access(f"{self.root}/{path}", os.F_OK)  # half the price of a stat that fails
+        return self.loose.exists(path) or self.packs.exists(path)
 
     def names(self, path: str) -> list[str]:
         """Return the names in a folder, unsorted; none if there is no such folder.
@@ -50,55 +53,30 @@ class Folder:
         Raises:
             StoreUnreadable: The file system refused.
         """
-        try:
-            return os.listdir(f"{self.root}/{path}")
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            raise durable.unreadable(error, self.root, path) from None
+        return _union(self.loose.names(path), self.packs.names(path))
 
     def names_with_prefix(self, path: str, prefix: str) -> list[str]:
-        """Return the names in a folder that begin with ``prefix``, unsorted.
+        """Return the names in a folder that begin with ``prefix``, unsorted."""
+        return _union(self.loose.names_with_prefix(path, prefix), self.packs.names(path, prefix))
 
-        Listings are remembered until the folder's time of change moves, as one string each: searching that costs a
-        hundredth of listing the folder again, and holding it half of what a list would take.
-        """
-        listing = self._listing(path)
-        if not prefix:
-            return listing.split("\n")[1:-1]
-        found = []
-        start = listing.find(f"\n{prefix}")
-        while start >= 0:
-            end = listing.index("\n", start + 1)
-            found.append(listing[start + 1 : end])
-            start = listing.find(f"\n{prefix}", end)
-        return found
+    def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes]]:
+        """Yield (name, bytes) of the files in a folder; see `gemexp.store.tree.Tree`."""
+        seen = set()
+        for name, data in self.loose.contents(path, limit):
+            seen.add(name)
+            yield name, data
+        for name, data in self.packs.contents(path, limit):
+            if name not in seen:
+                yield name, data
 
-    def _listing(self, path: str) -> str:
-        full_path = f"{self.root}/{path}"
-        try:
-            changed = os.stat(full_path).st_mtime_ns
-            remembered = self._listings.get(path)
-            if remembered is not None and remembered[0] == changed:
-                return remembered[1]
-            began = time.time_ns()
-            listing = "\n" + "".join(f"{name}\n" for name in os.listdir(full_path) if "\n" not in name)
-        except (FileNotFoundError, NotADirectoryError):
-            return "\n"
-        except OSError as error:
-            raise durable.unreadable(error, self.root, path) from None
-        if began - changed > _MTIME_DOUBT_NS:
-            self._listings[path] = (changed, listing)
-        return listing
+    def memberships(self, config_hash: str) -> Iterator[str]:
+        """Yield the paths below ``refs/tags`` that stand for a config; see `gemexp.store.tree.Tree`."""
+        yield from self.loose.memberships(config_hash)
+        yield from self.packs.memberships(config_hash)
 
     def note(self, path: str, data: bytes) -> None:
         """Leave a file below ``local/`` that only saves work: it may be lost, and may not be writable at all."""
-        with contextlib.suppress(OSError):
-            os.makedirs(os.path.dirname(f"{self.root}/{path}"), exist_ok=True)
-            temporary = f"{self.root}/{path}.{os.getpid()}"
-            with open(temporary, "wb") as file:
-                file.write(data)
-            os.replace(temporary, f"{self.root}/{path}")
+        durable.note(self.root, path, data)
 
     def move(self, path: str, target: str, *, missing_ok: bool = False) -> None:
         """Move a file out of the way, to below ``local/``, or back.
@@ -119,6 +97,25 @@ class Folder:
         except OSError as error:
             if not (missing_ok and isinstance(error, FileNotFoundError)):
                 raise durable.unwritable(error, self.root) from None
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove files for good, those that a pack holds now, and the folders that are empty then.
+
+        Raises:
+            StoreUnwritable: The file system refused.
+        """
+        try:
+            folders = set()
+            for path in paths:
+                folders.add(path.rpartition("/")[0])
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(f"{self.root}/{path}")
+            for folder in folders:
+                if folder.count("/"):
+                    with contextlib.suppress(OSError):  # not empty
+                        os.rmdir(f"{self.root}/{folder}")
+        except OSError as error:
+            raise durable.unwritable(error, self.root) from None
 
     def size(self, path: str) -> int:
         """Return a file's size in bytes; 0 if it is not there."""
@@ -166,4 +163,8 @@ class Folder:
 
     def batch(self) -> Batch:
         """Return an empty batch of files to create here."""
-        return Batch(self.root, self._durable, self.on_commit)
+        return Batch(self.root, self.packs, self._durable, self.on_commit)
+
+
+def _union(loose: list[str], packed: set[str]) -> list[str]:
+    return list(packed.union(loose)) if packed else loose

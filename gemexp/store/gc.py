@@ -83,13 +83,13 @@ def collect(
 def recover(folder: Folder, prefix: str) -> list[str]:
     """Put back from the trash all that was taken of configs whose hashes begin with ``prefix``; return their hashes."""
     found: dict[str, str] = {}
-    for trash in folder.names(layout.TRASH):
+    for trash in folder.loose.names(layout.TRASH):
         batch = f"{layout.TRASH}/{trash}"
-        for name in folder.names(f"{batch}/{layout.OBJECTS}/{prefix[:2]}"):
+        for name in folder.loose.names(f"{batch}/{layout.OBJECTS}/{prefix[:2]}"):
             if name.startswith(prefix) and sets.length(folder, layout.DELETED, name):
                 found[name] = batch
     for name, batch in found.items():
-        taken = [f"{layout.INDEX}/{name[:2]}/{one}" for one in folder.names(f"{batch}/{layout.INDEX}/{name[:2]}")]
+        taken = [f"{layout.INDEX}/{name[:2]}/{one}" for one in folder.loose.names(f"{batch}/{layout.INDEX}/{name[:2]}")]
         own = [path for path in taken if path.startswith(f"{layout.INDEX}/{name[:2]}/{name}-")]
         _put_back(folder, batch, [layout.object_path(name), *own])
         for run in records.metadata(folder, name).runs:
@@ -111,9 +111,9 @@ def _plan(
     plan: dict[str, list[str]] = {}
     kept = []
     for config in sorted(sets.members(folder, layout.DELETED)):
-        paths = [path for path in _own_paths(config, files.get(config, [])) if folder.exists(path)]
+        paths = [path for path in _own_paths(config, files.get(config, [])) if folder.loose.exists(path)]
         if not paths:
-            continue
+            continue  # collected before, or in a pack
         reason = _reason_to_keep(folder, config, paths, grace, tracked, named)
         if reason is None:
             plan[config] = paths
@@ -149,7 +149,7 @@ def _add_outcomes(folder: Folder, plan: dict[str, list[str]], kept: list[Kept], 
             in_use |= _named_by(folder, (run.outcome for run in metadata.runs))
     for config, found in outcomes.items():
         objects_of = [name for name in dict.fromkeys([*found, *_named_by(folder, found)]) if name not in in_use]
-        paths = [path for path in map(layout.object_path, objects_of) if folder.exists(path)]
+        paths = [path for path in map(layout.object_path, objects_of) if folder.loose.exists(path)]
         if tracked.intersection(paths):
             kept.append(Kept(config, "git tracks its files"))
             del plan[config]
@@ -184,5 +184,5 @@ def _artifacts(folder: Folder, outcome_hash: str) -> list[str]:
 
 def _put_back(folder: Folder, trash: str, paths: Iterable[str]) -> None:
     for path in paths:
-        if folder.exists(f"{trash}/{path}") and not folder.exists(path):
+        if folder.loose.exists(f"{trash}/{path}") and not folder.exists(path):
             folder.move(f"{trash}/{path}", path, missing_ok=True)

@@ -32,7 +32,7 @@ class Entry(NamedTuple):
     blob: str
 
 
-class IndexTree:
+class IndexTree(Tree):
     """The files of a store in an index of git.
 
     Args:
@@ -85,7 +85,7 @@ class _Listing(NamedTuple):
     names: list[str]
 
 
-class CommitTree:
+class CommitTree(Tree):
     """The files of a store in a commit; a folder is read when it is asked for.
 
     Args:

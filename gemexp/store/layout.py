@@ -36,11 +36,16 @@ LOCAL = "local"
 TMP = "local/tmp"
 TRASH = "local/trash"
 JOURNAL = "local/journal"
+PACK_INDEXES = "local/packs"
 QUARANTINE = "local/quarantine"
 IMPORTED = "local/imported"
 PANELS = "local/panels"
 
+PACK_SUFFIX = ".gxp"
+
 MAX_NAME_BYTES = 200
+# As many causal lengths missing in a row end a set member's: writers leave none missing, incomplete copies may.
+WIDEST_GAP = 3
 
 
 _UNSAFE_BYTE = re.compile(rb"[^a-z0-9._\-=+@]")
@@ -111,6 +116,16 @@ def parse_pair(member: str) -> Pair | None:
     """Read the member that stands for a pair, or return None."""
     old, dash, new = member.partition("-")
     return Pair(old, new) if dash and is_hash(old) and is_hash(new) else None
+
+
+def pack_path(pack_hash: str) -> str:
+    """Return where a pack lies."""
+    return f"{PACKS}/{pack_hash}{PACK_SUFFIX}"
+
+
+def pack_index_path(pack_hash: str) -> str:
+    """Return where the index lies that is derived from a pack."""
+    return f"{PACK_INDEXES}/{pack_hash}.gxi"
 
 
 def member_path(folder: str, config_hash: str, length: int) -> str:

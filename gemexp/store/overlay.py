@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from gemexp.store.tree import Tree
 
 
-class Nothing:
+class Nothing(Tree):
     """A store without any file."""
 
     root = "nothing"
@@ -29,7 +29,7 @@ class Nothing:
         return []
 
 
-class Without:
+class Without(Tree):
     """A tree as it would be without some files; a folder that only held these is there, and empty.
 
     Args:
@@ -65,7 +65,7 @@ class Without:
         return name in self._hidden.get(folder, ())
 
 
-class With:
+class With(Tree):
     """A tree as it would be with some files of another.
 
     Args:

@@ -67,6 +67,17 @@ def length(tree: Tree, set_folder: str, member: str) -> int:
     return reached_length(lambda number: tree.exists(layout.member_path(set_folder, member, number)))
 
 
+def tag_lengths(tree: Tree, config_hash: str) -> dict[str, int]:
+    """Return a config's causal length in each tag's set that it is or was a member of, by the set's folder."""
+    found: dict[str, set[int]] = {}
+    for path in tree.memberships(config_hash):
+        folder, _, name = path.rpartition("/")
+        member = layout.parse_member_name(name)
+        if member and member.config == config_hash and folder.startswith(f"{layout.TAGS}/"):
+            found.setdefault(folder, set()).add(member.length)
+    return {folder: reached_length(numbers.__contains__) for folder, numbers in found.items()}
+
+
 def reached_length(exists: Callable[[int], bool]) -> int:
     """Return the highest length that is reached from 0 without three in a row missing.
 
@@ -75,7 +86,7 @@ def reached_length(exists: Callable[[int], bool]) -> int:
     """
     reached = 0
     while True:
-        step = next((step for step in (1, 2, 3) if exists(reached + step)), None)
+        step = next((step for step in range(1, layout.WIDEST_GAP + 1) if exists(reached + step)), None)
         if step is None:
             return reached
         reached += step

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
+
+from gemexp.errors import Corrupt, StoreUnreadable
+from gemexp.store import layout
 
 
 class Tree(Protocol):
@@ -11,9 +15,7 @@ class Tree(Protocol):
     Whatever only reads a store takes a tree; what writes takes a `gemexp.store.files.Folder`, which is one.
     """
 
-    @property
-    def root(self) -> str:
-        """What to call it in messages."""
+    root: str  # what to call it in messages
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a file's bytes, or None if there is no such file.
@@ -31,3 +33,22 @@ class Tree(Protocol):
 
     def names_with_prefix(self, path: str, prefix: str) -> list[str]:
         """Return the names in a folder that begin with ``prefix``, unsorted."""
+
+    def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes]]:
+        """Yield (name, bytes) of the files in a folder, in no order; those that cannot be read are passed over.
+
+        In ``objects`` and ``index`` that is a fan-out folder. Cheaper than reading them one by one, where that can be.
+        """
+        for name in self.names(path):
+            try:
+                data = self.read(f"{path}/{name}", limit)
+            except (Corrupt, StoreUnreadable):
+                continue
+            if data is not None:
+                yield name, data
+
+    def memberships(self, config_hash: str) -> Iterator[str]:
+        """Yield the paths below ``refs/tags`` whose names begin with a config's hash."""
+        for tag in self.names_with_prefix(layout.TAGS, ""):
+            folder = f"{layout.TAGS}/{tag}"
+            yield from (f"{folder}/{name}" for name in self.names_with_prefix(folder, config_hash))

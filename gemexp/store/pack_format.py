@@ -1,0 +1,239 @@
+"""The bytes of a pack: many files of a store in one, in the order of their keys, each in a frame of its own.
+
+A key is a file's path in the store, shortened: its folder is one byte, and hashes are binary. A frame is checked by
+itself, so that a damaged pack can be read around the damage.
+
+Source: ``docs/spec/pack.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from mmap import mmap
+from typing import BinaryIO, NamedTuple
+from zlib import crc32
+
+from gemexp.digest import HASH_DIGITS
+from gemexp.errors import Corrupt, InvalidInput
+from gemexp.store import layout
+
+MAGIC = b"\x89GXP\r\n\x1a\n"  # a conversion of line ends anywhere changes these bytes already
+MARK = b"\xc1\x67"  # 0xc1 begins no value of MessagePack, and is in no UTF-8 text
+MAX_KEY_BYTES = 1024
+MAX_DATA_BYTES = 256 * 1024 * 1024
+_HEAD_BYTES = 16
+_STEP_BYTES = 1 << 22
+_ONE_BYTE = [bytes([number]) for number in range(0x80)]
+_MOST_BYTES = MAX_DATA_BYTES + MAX_KEY_BYTES + _HEAD_BYTES
+
+# What a key begins with, in the order of the folders' names.
+RECORD, OBJECT, DELETED, MIGRATED, NAME, TAG = range(0x80, 0x86)
+
+
+class Frame(NamedTuple):
+    """Where an entry of a pack is.
+
+    Args:
+        key: Its path, shortened.
+        start: Where its frame begins.
+        data: Where its data begins.
+        end: Where its data ends, and the next frame begins.
+    """
+
+    key: bytes
+    start: int
+    data: int
+    end: int
+
+
+def to_key(path: str) -> bytes:
+    """Return the key of a path in the store.
+
+    Raises:
+        InvalidInput: It is not the path of a shared file that is named by a hash.
+    """
+    parts = path.split("/")
+    name = parts[-1]
+    key = b""
+    if path == layout.object_path(name):
+        key = object_key(name)
+    elif parts[0] == layout.INDEX:
+        record = layout.parse_record_name(name)
+        key = record_key(*record) if record and path == layout.record_path(*record) else b""
+    elif path == f"{layout.DELETED}/{name}":
+        key = member_key(bytes([DELETED]), name)
+    elif path == f"{layout.MIGRATED}/{name}":
+        pair = layout.parse_member_name(name, pairs=True)
+        key = _pair_key(pair) if pair else b""
+    elif len(parts) == 4 and layout.unescape_name(parts[2]) is not None:
+        folder = f"{parts[2]}/".encode()
+        if path.startswith(f"{layout.TAGS}/"):
+            key = member_key(bytes([TAG]) + folder, name)
+        elif path.startswith(f"{layout.NAMES}/") and layout.parse_object_name(name):
+            key = bytes([NAME]) + folder + bytes.fromhex(name)
+    if not key:
+        raise InvalidInput(f"'{path}' is not a file that a pack can hold")
+    return key
+
+
+def object_key(object_hash: str) -> bytes:
+    """Return the key of an object; empty if that is no hash."""
+    return bytes([OBJECT]) + bytes.fromhex(object_hash) if layout.parse_object_name(object_hash) else b""
+
+
+def record_key(about: str, record_hash: str) -> bytes:
+    """Return the key of a record; one about an alias, which may be shorter than a hash, says how long it is."""
+    short = bytes([len(about)]) if len(about) < HASH_DIGITS else b""
+    return b"".join((bytes([RECORD]), bytes.fromhex(about.ljust(HASH_DIGITS, "0")), bytes.fromhex(record_hash), short))
+
+
+def member_key(folder: bytes, name: str) -> bytes:
+    """Return the key of a member of a set; empty if ``name`` is no member's."""
+    member = layout.parse_member_name(name)
+    return folder + bytes.fromhex(member.config) + name[HASH_DIGITS:].encode() if member else b""
+
+
+def _pair_key(member: layout.MemberName) -> bytes:
+    old, _, new = member.config.partition("-")
+    suffix = f".{member.length}" if member.length > 1 else ""
+    return bytes([MIGRATED]) + bytes.fromhex(old + new) + suffix.encode()
+
+
+def to_path(key: bytes) -> str:
+    """Return the path that a key stands for.
+
+    Raises:
+        Corrupt: It is not a key that `to_key` writes: no reader is led elsewhere by what a pack says.
+    """
+    try:
+        path = _to_path(key)
+        if to_key(path) == key:
+            return path
+    except (InvalidInput, ValueError, IndexError):
+        pass
+    raise Corrupt("holds an entry that is no file of a store")
+
+
+def _to_path(key: bytes) -> str:
+    kind, rest = key[0], key[1:]
+    if kind == OBJECT:
+        return layout.object_path(rest.hex())
+    if kind == RECORD:
+        about, record, length = rest[:32].hex(), rest[32:64].hex(), rest[64] if len(rest) > 64 else HASH_DIGITS
+        return layout.record_path(about[:length], record)
+    if kind == DELETED:
+        return f"{layout.DELETED}/{rest[:32].hex()}{rest[32:].decode('ascii')}"
+    if kind == MIGRATED:
+        return f"{layout.MIGRATED}/{rest[:32].hex()}-{rest[32:64].hex()}{rest[64:].decode('ascii')}"
+    at = rest.index(b"/")
+    folder = f"{layout.NAMES if kind == NAME else layout.TAGS}/{rest[:at].decode('ascii')}"
+    return f"{folder}/{rest[at + 1 : at + 33].hex()}{rest[at + 33 :].decode('ascii')}"
+
+
+def file_name(key: bytes) -> str:
+    """Return the file name within a key's path, unchecked."""
+    kind = key[0]
+    if kind == OBJECT:
+        return key[1:].hex()
+    if kind == RECORD:
+        about = key[1:33].hex()
+        return f"{about if len(key) == 65 else about[: key[65]]}-{key[33:65].hex()}"
+    return _to_path(key).rpartition("/")[2]
+
+
+def path_unchecked(key: bytes) -> str:
+    """Return the path that a key stands for where whoever asks checks it, or compares it with one that is known.
+
+    Raises:
+        ValueError: It is no key at all.
+    """
+    return _to_path(key)
+
+
+def name_start(key: bytes) -> int:
+    """Return where in a key the hash begins that the file's name begins with."""
+    return key.index(b"/") + 1 if key[0] >= NAME else 1
+
+
+def frame(key: bytes, data: bytes) -> bytes:
+    """Return an entry with its frame around it."""
+    head = _varint(len(key)) + _varint(len(data))
+    return b"".join((MARK, crc32(key, crc32(head)).to_bytes(4, "little"), head, key, data))
+
+
+def read_frame(pack: bytes | mmap, start: int) -> Frame | None:
+    """Return the frame that begins at ``start``, or None if no whole one does."""
+    head = pack[start : start + _HEAD_BYTES]
+    if head[:2] != MARK or len(head) < 8:
+        return None
+    key_bytes, size, after = head[6], head[7], 8
+    if key_bytes >= 0x80 or size >= 0x80:
+        lengths = _read_varints(head)
+        if lengths is None:
+            return None
+        key_bytes, size, after = lengths
+    at = start + after
+    end = at + key_bytes + size
+    if key_bytes > MAX_KEY_BYTES or size > MAX_DATA_BYTES or end > len(pack):
+        return None
+    key = pack[at : at + key_bytes]
+    if crc32(key, crc32(head[6:after])) != int.from_bytes(head[2:6], "little"):
+        return None
+    return Frame(key, start, at + key_bytes, end)
+
+
+def frames(file: BinaryIO, start: int, end: int) -> Iterator[tuple[Frame, bytes]]:
+    """Yield the whole frames between two places of a pack, each with its data, in order; damage is passed over.
+
+    The file is read in large steps, so that memory stays small however large the pack is.
+    """
+    chunk, base, at = b"", start, 0
+    while True:
+        found = read_frame(chunk, at) if at < len(chunk) else None
+        if found is not None:
+            yield (
+                Frame(found.key, base + found.start, base + found.data, base + found.end),
+                chunk[found.data : found.end],
+            )
+            at = found.end
+        elif base + len(chunk) < end and len(chunk) - at < _MOST_BYTES:
+            file.seek(base + len(chunk))
+            more = file.read(min(_STEP_BYTES, end - base - len(chunk)))
+            if not more:
+                end = base + len(chunk)
+                continue
+            chunk, base, at = chunk[at:] + more, base + at, 0
+        elif at < len(chunk):
+            place = chunk.find(MARK, at + 1)
+            at = place if place >= 0 else len(chunk)
+        else:
+            return
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return _ONE_BYTE[number]
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _read_varints(head: bytes) -> tuple[int, int, int] | None:
+    """Read the two lengths of a frame's head; return them and where the key begins."""
+    numbers, at = [], 6
+    for _ in range(2):
+        number = shift = 0
+        while True:
+            if at >= len(head) or shift > 28:
+                return None
+            byte = head[at]
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            at += 1
+            if byte < 0x80:
+                break
+        numbers.append(number)
+    return (numbers[0], numbers[1], at)
