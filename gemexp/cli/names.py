@@ -178,8 +178,11 @@ def _move(registry: ExperimentRegistry, name: str, rev: str | None, action: str,
 
 def _show_history(registry: ExperimentRegistry, name: str, *, as_json: bool) -> None:
     pointer = _existing(registry, name)
-    moves = {move.record: move for move in pointer.history}
-    steps = [(move, [moves[old] for old in move.supersedes if old in moves]) for move in pointer.history]
+    place = {move.record: number for number, move in enumerate(pointer.history)}
+    steps = [
+        (move, [pointer.history[number] for number in sorted(place[old] for old in move.supersedes if old in place)])
+        for move in pointer.history
+    ]
     rivals = pointer.heads if pointer.rivals else ()
     if as_json:
         content = [

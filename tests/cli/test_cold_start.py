@@ -45,8 +45,10 @@ def modules(program, cwd):
 
 
 @pytest.fixture
-def config_hash(add):
-    return add({"a": 1}, "-d", "text", "-t", "tag")
+def config_hash(add, gemexp):
+    added = add({"a": 1}, "-d", "text", "-t", "tag")
+    gemexp("name", "production", added)
+    return added
 
 
 def own(names):
@@ -54,7 +56,15 @@ def own(names):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["show", "PREFIX"], ["show", "tag"], ["show", "PREFIX", "--raw"], ["list"], ["show", "PREFIX:tags"]]
+    "arguments",
+    [
+        ["show", "PREFIX"],
+        ["show", "tag"],
+        ["show", "production"],
+        ["show", "PREFIX", "--raw"],
+        ["list"],
+        ["show", "PREFIX:tags"],
+    ],
 )
 def test_showing_imports_nothing_beside_click_and_msgpack(project, config_hash, arguments):
     arguments = [argument.replace("PREFIX", config_hash[:10]) for argument in arguments]

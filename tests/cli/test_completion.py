@@ -46,6 +46,28 @@ def test_hashes_and_tags_are_completed_where_a_revision_is_meant(complete, add, 
     assert complete(*command, "zzz") == []
 
 
+@pytest.mark.parametrize("command", [["show"], ["diff"], ["describe"], ["name", "NAME"], ["add", "--from"]])
+def test_names_are_completed_where_a_revision_is_meant(complete, add, gemexp, command):
+    config_hash = add({"a": 1}, "-t", "best", "-t", "production")
+    gemexp("name", "production", config_hash)
+    gemexp("name", "gone", config_hash)
+    gemexp("name", "-d", "gone")
+    found = complete(*command, "")
+    assert sorted(found) == sorted([config_hash[:12], "best", "production"])
+    assert complete(*command, "pro") == ["production"]
+
+
+def test_names_are_completed_where_a_name_is_meant_those_that_are_gone_too(complete, add, gemexp):
+    config_hash = add({"a": 1}, "-t", "best")
+    for name in ("production", "gone", "evil\x1b[31m"):
+        gemexp("name", name, config_hash)
+    gemexp("name", "-d", "gone")
+    for options in ([], ["--rollback"], ["--history"], ["-d"], ["--resolve"]):
+        assert complete("name", *options, "") == ["gone", "production"]
+    assert ("production", f"name of {config_hash[:12]}") in complete("name", "", asked_by="zsh")
+    assert ("gone", "taken away") in complete("name", "", asked_by="zsh")
+
+
 def test_deleted_ones_are_completed_for_restore_alone(complete, add, gemexp):
     first, second = add({"a": 1}), add({"a": 2})
     gemexp("delete", first, "-f")
