@@ -5,9 +5,10 @@ The names below are the public ones; each is imported when first used, so that `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # true for a type checker; importing typing would double the time the diff driver takes
 if TYPE_CHECKING:
+    from typing import Any
+
     from gemexp.compare import Diff, Difference
     from gemexp.config import ExperimentConfig, create_experiment_from_scoring_config
     from gemexp.errors import (
