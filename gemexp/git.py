@@ -126,6 +126,25 @@ class Repository:
             raise NotFound(f"git knows no revision '{revision}'", subject=revision, hint=hint)
         return found.decode().strip()
 
+    def head(self) -> str | None:
+        """Return the hash of the commit that is checked out; None before the first."""
+        return self.ask("rev-parse", "--verify", "--quiet", "HEAD", accept=(0, 1, 128)).decode().strip() or None
+
+    def status(self, prefix: str) -> list[tuple[str, str]]:
+        """Return what is not committed in a folder of the work tree: the two letters of ``git status``, and the path.
+
+        Args:
+            prefix: The folder's path within the work tree; paths are relative to it.
+        """
+        start = len(prefix) + 1 if prefix else 0
+        options = ["-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=all"]
+        found = self.lines("status", "--porcelain", *options, "--", *([f":(literal){prefix}/"] if prefix else []))
+        return [(one[:2], one[3 + start :]) for one in found]
+
+    def ignores(self, path: str) -> bool:
+        """Tell whether a path within the work tree is one that git is told to ignore."""
+        return bool(self.ask("check-ignore", "-z", "--stdin", data=os.fsencode(path) + b"\0", accept=(0, 1)))
+
     def tree(self, commit: str, path: str) -> str | None:
         """Return the hash of a folder in a commit, ``""`` for its top; None if there is nothing of that name."""
         wanted = f"{commit}:{path}" if path else f"{commit}^{{tree}}"

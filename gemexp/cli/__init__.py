@@ -63,6 +63,7 @@ _COMMANDS = {
     "init": "upkeep",
     "list": "listing",
     "log": "history",
+    "merge": "merge",
     "name": "names",
     "plot": "sweep",
     "record": "runs",

@@ -62,20 +62,40 @@ def show_command(session: Session, *, rev: str, as_yaml: bool, raw: bool, as_jso
 
 @click.command()
 @click.argument("first", metavar="REV1", shell_complete=complete_revision)
-@click.argument("second", metavar="REV2", shell_complete=complete_revision)
+@click.argument("second", metavar="REV2", required=False, shell_complete=complete_revision)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if they differ.")
+@click.option("--format", "form", type=click.Choice(["text", "md", "json"]), help="Print text, Markdown or JSON.")
 @json_option
 @pass_session
-def diff_command(session: Session, *, first: str, second: str, exit_code: bool, as_json: bool) -> int:
-    """Show what differs between two configurations.
+def diff_command(
+    session: Session, *, first: str, second: str | None, exit_code: bool, form: str | None, as_json: bool
+) -> int:
+    """Show what differs between two configurations, or two revisions of git.
 
     From REV1 to REV2: added, removed and changed values, with the change of numbers. If both have been run, what came
     out of them follows: the metrics that differ, of outcomes on the same data where there are such.
+
+    A..B are revisions of git: the experiments, tags, descriptions, names and runs that the store in B has over that in
+    A; A...B since the commit that both come from. A side that is left out is HEAD.
+
+    \b
+    gemexp diff 3f2a9c baseline
+    gemexp diff main..feature --format=md
     """
+    if as_json and form not in (None, "json"):
+        raise UsageError("--json and --format exclude each other", hint="leave one of them out")
+    if second is None:
+        if ".." not in first:
+            raise click.UsageError("Missing argument 'REV2'.", click.get_current_context())
+        from gemexp.cli.changes import print_range
+
+        return print_range(session, first, form="json" if as_json else form or "text", exit_code=exit_code)
+    if form == "md":
+        raise UsageError("--format=md goes with revisions of git", hint="gemexp diff A..B --format=md")
     registry = session.open()
     diff = registry.diff(first, second)
     found = _metrics_of_both(registry, diff.old_hash, diff.new_hash)
-    if as_json:
+    if as_json or form == "json":
         echo_json({**diff.to_dict(), **found}, indent=2)
     else:
         page([*difference_lines(diff), *_metric_lines(found)])

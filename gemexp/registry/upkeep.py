@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from gemexp.registering import Registered
@@ -11,6 +11,7 @@ from gemexp.store import location
 from gemexp.store.files import Folder
 
 if TYPE_CHECKING:
+    from gemexp.merging import Merge
     from gemexp.store.check import Problem, Report
     from gemexp.store.gc import Collected
     from gemexp.store.packing import Packed
@@ -43,6 +44,26 @@ class Upkeep(OpenedStore):
         for root in roots:
             location.check(root)
         return repair.repair(self._folder, list(problems), [Folder(root) for root in roots])
+
+    def merge(self, source: str, *, dry_run: bool = False) -> Merge:
+        """Take over what another store has and this one lacks; what is taken is checked before.
+
+        Args:
+            source: A folder, or a revision of git; see `gemexp.origins.find`.
+            dry_run: Tell what would come in, and take nothing.
+
+        Raises:
+            NotFound: It is not there.
+            NoStore, UnsupportedFormat, Corrupt: It is no store that can be read.
+            StoreUnwritable: The file system refused.
+        """
+        return next(self.merge_all([source], dry_run=dry_run))
+
+    def merge_all(self, sources: Iterable[str], *, dry_run: bool = False) -> Iterator[Merge]:
+        """Merge stores one after the other, as `merge` does; all are found before the first is merged."""
+        from gemexp import merging
+
+        return merging.merge_all(self._folder, sources, dry_run=dry_run)
 
     def import_sqlite(self, path: str) -> list[tuple[str, Registered]]:
         """Import an old registry's experiments, and keep their old hashes as aliases.
