@@ -32,10 +32,11 @@ Where a command takes `REV`, write one of these:
 | REV | means |
 |---|---|
 | `3f2a9c`, 4 to 64 hexadecimal digits | the config whose hash begins with them, or whose older, imported hash does |
-| `best`, anything else | the config that carries the tag, if it is the only one |
-| `tag:2024` | the same, for a tag that reads as the beginning of a hash |
-| `hash:3f2a9c` | a hash and nothing else |
-| `3f2a9c:hyperparameters.lr`, `best:feature_weights` | the value at a path inside it, for `show` |
+| `production`, anything else | the config that the [name](../how-to/named-pointers.md) points to |
+| `best`, where no name is called so | the config that carries the tag, if it is the only one |
+| `tag:2024` | the same, for a tag that reads as the beginning of a hash, or that is called as a name is |
+| `hash:3f2a9c`, `name:production` | a hash, or a name, and nothing else |
+| `3f2a9c:hyperparameters.lr`, `production:feature_weights` | the value at a path inside it, for `show` |
 
 Several configs that answer to one revision are an error that lists them; see [exit codes](exit-codes.md).
 A path is keys joined by dots, and items `[0]` counted from 0; a key with other signs is quoted: `a."b c"[0]`.

@@ -53,6 +53,10 @@ class Standing:
             return []
         return sorted(lineage([config_hash], self._predecessors) - {config_hash})
 
+    def replacing(self, config_hash: str) -> list[str]:
+        """Return the configs that a config was migrated to without a detour, sorted."""
+        return sorted(self._successors.get(config_hash, ()))
+
     def replaced_by(self, config_hash: str) -> list[str]:
         """Return the configs that were migrated to a config without a detour, sorted."""
         return sorted(self._predecessors.get(config_hash, ()))
@@ -67,7 +71,7 @@ class Standing:
         left = list(found) if self._successors else []
         while left:
             for new in self._successors.get(left.pop(), ()):
-                if new not in lengths and new not in found:
+                if not lengths.get(new) and new not in found:
                     found.add(new)
                     left.append(new)
         return found
