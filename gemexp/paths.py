@@ -67,6 +67,18 @@ def parse_assignment(text: str) -> tuple[Path, str]:
     return path, text[end + 1 :]
 
 
+def parse_pair(text: str) -> tuple[Path, Path]:
+    """Split ``OLD=NEW`` into two paths.
+
+    Raises:
+        InvalidPath: One of them cannot be read.
+    """
+    old, end = scan_path(text)
+    if not old or text[end : end + 1] != "=":
+        raise InvalidPath(f"'{text}' is not of the form OLD=NEW", hint="such as hyperparameters.eta=hyperparameters.lr")
+    return old, parse_path(text[end + 1 :])
+
+
 def select(value: Any, path: Path) -> Any:
     """Return what ``path`` leads to inside ``value``.
 
@@ -97,6 +109,26 @@ def assign(value: Any, path: Path, new: Any) -> None:
     else:
         _step_into(value, last, path)
         value[last] = new
+
+
+def leads_somewhere(value: Any, path: Path) -> bool:
+    """Tell whether there is something at the end of ``path`` inside ``value``."""
+    try:
+        select(value, path)
+    except InvalidPath:
+        return False
+    return True
+
+
+def take_out(value: Any, path: Path) -> Any:
+    """Remove what ``path`` leads to inside ``value``, in place, and return it; the items after one of an array move up.
+
+    Raises:
+        InvalidPath: It leads nowhere.
+    """
+    found = select(value, path)
+    del select(value, path[:-1])[path[-1]]
+    return found
 
 
 def _step_into(value: Any, step: str | int, path: Path) -> Any:

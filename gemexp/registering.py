@@ -49,13 +49,17 @@ def register_all(folder: Folder, configs: Iterable[ExperimentConfig], parents: l
         InvalidInput: One cannot be stored; those before it may have been.
         StoreUnwritable: The file system refused.
     """
-    for parent in parents:
-        if not is_hash(parent):
-            raise InvalidInput(f"the parent {inline(parent)} is not a whole hash", hint="resolve it first")
+    _check_parents(parents)
+    return register_each(folder, ((config, parents) for config in configs))
+
+
+def register_each(folder: Folder, items: Iterable[tuple[ExperimentConfig, list[str]]]) -> list[Registered]:
+    """Store configurations as `register_all` does, each with hashes of those that it was made from."""
     result: list[Registered] = []
     batch = folder.batch()
     pending: set[str] = set()
-    for config in configs:
+    for config, parents in items:
+        _check_parents(parents)
         if not isinstance(config, ExperimentConfig):
             raise InvalidInput(
                 f"what is registered is an ExperimentConfig, not {type(config).__name__}",
@@ -71,6 +75,12 @@ def register_all(folder: Folder, configs: Iterable[ExperimentConfig], parents: l
         result.append(Registered(config_hash, _add_metadata(folder, batch, config_hash, config, parents)))
     batch.commit()
     return result
+
+
+def _check_parents(parents: list[str]) -> None:
+    for parent in parents:
+        if not is_hash(parent):
+            raise InvalidInput(f"the parent {inline(parent)} is not a whole hash", hint="resolve it first")
 
 
 def _add_metadata(folder: Folder, batch: Batch, config_hash: str, config: ExperimentConfig, parents: list[str]) -> bool:

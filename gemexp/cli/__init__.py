@@ -48,6 +48,7 @@ _COMPLETION_VARIABLE = "_GEMEXP_COMPLETE"
 # Where each command lives; its module is imported when the command is called.
 _COMMANDS = {
     "add": "add",
+    "alias": "equivalence",
     "backtest": "backtest",
     "best": "runs",
     "compare": "show",
@@ -64,6 +65,7 @@ _COMMANDS = {
     "list": "listing",
     "log": "history",
     "merge": "merge",
+    "migrate": "equivalence",
     "name": "names",
     "plot": "sweep",
     "record": "runs",

@@ -56,9 +56,6 @@ def _print(registry: ExperimentRegistry, configs: list[ExperimentConfig], *, as_
     if as_json:
         echo_json([config.to_dict() for config in configs], indent=2)
     else:
-        page(_line(registry, config) for config in configs)
-
-
-def _line(registry: ExperimentRegistry, config: ExperimentConfig) -> str:
-    config_hash = config.config_hash
-    return config_line(config_hash, config, disputed=bool(registry.metadata(config_hash).disputed))
+        hashes = [config.config_hash for config in configs]
+        disputed = registry.disputed(hashes)
+        page(config_line(name, config, disputed=name in disputed) for name, config in zip(hashes, configs, strict=True))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
+from gemexp.cli.asking import confirm
 from gemexp.cli.completion import complete_deleted, complete_revision
 from gemexp.cli.output import config_line, echo_json
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.digest import short
-from gemexp.errors import InvalidInput, UsageError
+from gemexp.errors import UsageError
 from gemexp.notation import visible
 
 
@@ -33,7 +32,8 @@ def delete_command(session: Session, *, revs: tuple[str, ...], force: bool, as_j
             click.echo(config_line(config_hash, registry.load(config_hash)), err=True)
             for name in registry.names_of(config_hash):
                 click.echo(f"  the name '{visible(name)}' points to it", err=True)
-        _confirm(f"delete {'this config' if len(hashes) == 1 else f'these {len(hashes)} configs'}?")
+        what = "this config" if len(hashes) == 1 else f"these {len(hashes)} configs"
+        confirm(f"delete {what}?", otherwise="nothing was deleted")
     for config_hash in hashes:
         deleted = registry.delete(config_hash)
         if as_json:
@@ -56,12 +56,3 @@ def restore_command(session: Session, *, revs: tuple[str, ...], as_json: bool) -
             echo_json({"config_hash": config_hash, "restored": True})
         else:
             click.echo(f"restored {short(config_hash)}")
-
-
-def _confirm(question: str) -> None:
-    click.echo(f"{question} [y/N] ", nl=False, err=True)
-    answer = sys.stdin.readline() if sys.stdin is not None else ""
-    if not answer.endswith("\n"):
-        click.echo(err=True)
-    if answer.strip().lower() not in ("y", "yes"):
-        raise InvalidInput("nothing was deleted", hint="answer y, or use --force")

@@ -141,6 +141,9 @@ def explain_command(session: Session, *, first: str, second: str, as_json: bool)
 
 def _shown(registry: ExperimentRegistry, config_hash: str, config: ExperimentConfig) -> Iterator[str]:
     metadata = registry.metadata(config_hash)
+    replaced = registry.migrated_from(config_hash)
+    # The runs of what it replaces count as its own.
+    metadata = metadata._replace(runs=tuple(reversed(registry.runs(config_hash)))) if replaced else metadata
     yield click.style(f"config {config_hash}", fg="yellow")
     yield f"created {visible(config.created_at) or '(not recorded)'}"
     if config.tags:
@@ -148,8 +151,9 @@ def _shown(registry: ExperimentRegistry, config_hash: str, config: ExperimentCon
     names = registry.names_of(config_hash)
     if names:
         yield f"names   {', '.join(map(visible, names))}"
-    for parent in metadata.parents:
-        yield f"from    {short(parent)}"
+    yield from (f"from    {short(parent)}" for parent in metadata.parents if parent not in replaced)
+    yield from (f"migrated from {short(old)}" for old in replaced)
+    yield from (f"migrated to {short(new)}" for new in registry.migrated_to(config_hash))
     if metadata.runs:
         from gemexp.cli.runs import outcome_lines
 

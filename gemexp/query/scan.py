@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import warnings
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from gemexp.config import ExperimentConfig, instant
 from gemexp.errors import Corrupt, DamageWarning, InvalidPath, NotFound
@@ -16,6 +16,9 @@ from gemexp.store import layout, objects, records, sets
 from gemexp.store.records import Metadata, Run
 from gemexp.store.standing import Standing
 from gemexp.store.tree import Tree
+
+if TYPE_CHECKING:
+    from gemexp.outcome import StoredOutcome
 
 # Up to here, asking each tag's folder about each config is cheaper than reading all the folders.
 _PROBE_TAGS_BELOW = 32
@@ -31,13 +34,15 @@ def load(tree: Tree, config_hash: str) -> ExperimentConfig:
     return _load(tree, config_hash, records.metadata(tree, config_hash), tags_of(tree, config_hash))
 
 
-def every(tree: Tree) -> Iterator[ExperimentConfig]:
-    """Yield all configurations, in order of hash."""
+def every(tree: Tree, *, among: Collection[str] | None = None) -> Iterator[ExperimentConfig]:
+    """Yield all configurations, in order of hash; or those among some hashes, in their order."""
     standing = Standing(tree)
-    tags = tags_by_config(tree, standing)
-    for config_hash, metadata in records.all_metadata(tree):
+    few = among is not None and len(among) < _PROBE_TAGS_BELOW
+    tags = {} if few else tags_by_config(tree, standing)
+    for config_hash, metadata in records.all_metadata(tree) if among is None else _metadata_of(tree, among):
         if standing.is_listed(config_hash):
-            yield from _load_whole(tree, config_hash, metadata, tags.get(config_hash, []))
+            carried = tags_of(tree, config_hash, standing) if few else tags.get(config_hash, [])
+            yield from _load_whole(tree, config_hash, metadata, carried)
 
 
 def count(tree: Tree) -> int:
@@ -47,13 +52,12 @@ def count(tree: Tree) -> int:
     return sum(1 for name in recorded if standing.is_listed(name) and objects.exists(tree, name))
 
 
-def newest(tree: Tree, *, tag: str | None = None, limit: int | None = None) -> list[ExperimentConfig]:
-    """Return configurations, or those with a tag, newest first; at most ``limit``."""
-    found: Iterable[tuple[str, Metadata]]
-    if tag is None:
-        found = records.all_metadata(tree)
-    else:
-        found = ((name, records.metadata(tree, name)) for name in tagged(tree, tag))
+def newest(
+    tree: Tree, *, tag: str | None = None, among: Iterable[str] | None = None, limit: int | None = None
+) -> list[ExperimentConfig]:
+    """Return configurations, or those with a tag, or among some hashes, newest first; at most ``limit``."""
+    hashes = among if tag is None else tagged(tree, tag)
+    found = records.all_metadata(tree) if hashes is None else _metadata_of(tree, hashes)
     standing = Standing(tree)
     dated = (
         (instant(metadata.created_at), config_hash, metadata)
@@ -71,7 +75,9 @@ def newest(tree: Tree, *, tag: str | None = None, limit: int | None = None) -> l
     ]
 
 
-def ordered(tree: Tree, key: str, *, tag: str | None = None, limit: int | None = None) -> list[ExperimentConfig]:
+def ordered(
+    tree: Tree, key: str, *, tag: str | None = None, among: Iterable[str] | None = None, limit: int | None = None
+) -> list[ExperimentConfig]:
     """Return configurations in the order of a field, or of the value at a path; at most ``limit``.
 
     Numbers come before text and text before the rest; configurations without the value come last, newest first.
@@ -80,7 +86,7 @@ def ordered(tree: Tree, key: str, *, tag: str | None = None, limit: int | None =
         InvalidPath: ``key`` is not a path.
     """
     path = parse_path(key)
-    found = newest(tree, tag=tag)
+    found = newest(tree, tag=tag, among=among)
     found.sort(key=lambda config: _rank(config, path))
     return found[:limit]
 
@@ -88,19 +94,50 @@ def ordered(tree: Tree, key: str, *, tag: str | None = None, limit: int | None =
 def runs(tree: Tree) -> list[Run]:
     """Return the runs of all configurations that are not deleted, newest first."""
     deleted = sets.members(tree, layout.DELETED)
-    return _by_time(
-        run for name, metadata in records.all_metadata(tree) if name not in deleted for run in metadata.runs
-    )
+    return by_time(run for name, metadata in records.all_metadata(tree) if name not in deleted for run in metadata.runs)
 
 
-def runs_of(tree: Tree, config_hash: str) -> list[Run]:
-    """Return the runs of a configuration and of those that it replaces, newest first."""
-    hashes = [config_hash, *Standing(tree).predecessors(config_hash)]
-    return _by_time(run for name in hashes for run in records.metadata(tree, name).runs)
+def runs_of(tree: Tree, *config_hashes: str) -> list[Run]:
+    """Return the runs of some configurations and of those that they replace, newest first."""
+    standing = Standing(tree)
+    names = {name for config_hash in config_hashes for name in (config_hash, *standing.predecessors(config_hash))}
+    return by_time(run for name in names for run in records.metadata(tree, name).runs)
 
 
-def _by_time(runs: Iterable[Run]) -> list[Run]:
+def disputed(tree: Tree, hashes: Iterable[str]) -> set[str]:
+    """Return which configurations had different outcomes on the same data, themselves or one that they replace."""
+    standing = Standing(tree) if tree.exists(layout.MIGRATED) else None
+    return {
+        name
+        for name in hashes
+        if any(
+            records.metadata(tree, one).disputed for one in (name, *(standing.predecessors(name) if standing else ()))
+        )
+    }
+
+
+def by_time(runs: Iterable[Run]) -> list[Run]:
+    """Return runs in order, newest first."""
     return sorted(runs, key=lambda run: (instant(run.created_at), run.config, run.outcome), reverse=True)
+
+
+def outcome(tree: Tree, outcome_hash: str) -> StoredOutcome | None:
+    """Return an outcome; None if it is missing, or is damaged, of which there is a warning."""
+    from gemexp.outcome import StoredOutcome
+
+    try:
+        return StoredOutcome.from_bytes(objects.get(tree, outcome_hash))
+    except NotFound:
+        return None
+    except Corrupt as error:
+        path = error.path or layout.object_path(outcome_hash)
+        warnings.warn(f"'{path}' {error.message}; it was passed over", DamageWarning, stacklevel=3)
+        return None
+
+
+def all_tags(tree: Tree) -> list[str]:
+    """Return the tags that configurations carry or carried, sorted."""
+    return sorted(tag for tag, _ in _tag_folders(tree))
 
 
 def tag_counts(tree: Tree) -> dict[str, int]:
@@ -138,6 +175,10 @@ def hashes_with_prefix(tree: Tree, prefix: str, *, deleted: bool = False) -> lis
     marked = sets.members(tree, layout.DELETED)
     found = found & marked if deleted else found - marked
     return sorted(name for name in found if objects.exists(tree, name))
+
+
+def _metadata_of(tree: Tree, hashes: Iterable[str]) -> Iterator[tuple[str, Metadata]]:
+    return ((config_hash, records.metadata(tree, config_hash)) for config_hash in hashes)
 
 
 def _load_whole(tree: Tree, config_hash: str, metadata: Metadata, tags: list[str]) -> Iterator[ExperimentConfig]:

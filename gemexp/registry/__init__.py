@@ -10,6 +10,7 @@ from gemexp.config import ExperimentConfig
 from gemexp.errors import NotFound
 from gemexp.query import scan
 from gemexp.registering import Registered
+from gemexp.registry.equivalence import Equivalence
 from gemexp.registry.history import History
 from gemexp.registry.labels import Labels
 from gemexp.registry.names import Names
@@ -18,9 +19,10 @@ from gemexp.registry.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from gemexp.compare import Diff
+    from gemexp.query.syntax import Query
 
 
-class ExperimentRegistry(History, Labels, Names, Runs, Upkeep):
+class ExperimentRegistry(Equivalence, History, Labels, Names, Runs, Upkeep):
     """An opened store.
 
     Args:
@@ -98,21 +100,40 @@ class ExperimentRegistry(History, Labels, Names, Runs, Upkeep):
         return self.find(tag=tag)
 
     def find(
-        self, *, tag: str | None = None, sort: str | None = None, limit: int | None = None
+        self,
+        *,
+        tag: str | None = None,
+        where: str | Query | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
     ) -> list[ExperimentConfig]:
         """Return configurations, newest first, or sorted by a field or a value inside them.
 
         Args:
             tag: Only those that carry it.
+            where: Only those that match this expression, such as ``lr > 0.01 and metric.loss < 1``.
             sort: A field, or a path such as ``hyperparameters.lr``, ascending; those without it come last.
             limit: At most so many.
 
         Raises:
+            InvalidQuery: ``where`` cannot be read.
             InvalidPath: ``sort`` is not a path.
         """
+        if where is None:
+            among = None
+        else:
+            among, tag = self.select(where, tag=tag), None
         if sort is None:
-            return scan.newest(self._folder, tag=tag, limit=limit)
-        return scan.ordered(self._folder, sort, tag=tag, limit=limit)
+            return scan.newest(self._folder, tag=tag, among=among, limit=limit)
+        return scan.ordered(self._folder, sort, tag=tag, among=among, limit=limit)
+
+    def each(self, where: str | Query, *, tag: str | None = None) -> Iterator[ExperimentConfig]:
+        """Yield the configurations that `select` names, in order of hash, without holding all of them in memory.
+
+        Raises:
+            InvalidQuery: As `select`.
+        """
+        return scan.every(self._folder, among=self.select(where, tag=tag))
 
     def __iter__(self) -> Iterator[ExperimentConfig]:
         """Yield all configurations, in order of hash."""

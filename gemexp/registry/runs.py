@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gemexp.environment import Surroundings
     from gemexp.outcome import StoredOutcome
     from gemexp.query.ranking import Ranked
+    from gemexp.query.syntax import Query
     from gemexp.recording import ActiveRun, Finished, RunParts
 
 
@@ -54,11 +55,22 @@ class Runs(OpenedStore):
 
         return ActiveRun(self._folder, self._config(config), data)
 
-    def runs(self, rev: str | None = None) -> list[Run]:
-        """Return the runs of a configuration, or all, newest first."""
+    def runs(self, rev: str | None = None, *, where: str | Query | None = None) -> list[Run]:
+        """Return the runs of a configuration, or of those that match an expression, or all; newest first.
+
+        Raises:
+            InvalidQuery: ``where`` cannot be read.
+        """
+        if where is not None:
+            found = set(self.select(where))
+            return scan.runs_of(self._folder, *(found if rev is None else found & {self.resolve(rev)}))
         if rev is not None:
             return scan.runs_of(self._folder, self.resolve(rev))
         return scan.runs(self._folder)
+
+    def disputed(self, hashes: Iterable[str]) -> set[str]:
+        """Return those of some configurations that had different outcomes on the same data, by their whole hashes."""
+        return scan.disputed(self._folder, hashes)
 
     def outcome(self, outcome_hash: str) -> StoredOutcome:
         """Return an outcome.
@@ -78,11 +90,22 @@ class Runs(OpenedStore):
         except (NotFound, Corrupt):
             return {}
 
-    def rank(self, metric: str, *, tag: str | None = None, smallest: bool = False) -> list[Ranked]:
+    def rank(
+        self, metric: str, *, tag: str | None = None, where: str | Query | None = None, smallest: bool = False
+    ) -> list[Ranked]:
         """Return configurations by a metric of their latest outcomes, best first.
 
-        Raises NotFound if no outcome has that metric.
+        Args:
+            metric: Its name.
+            tag: Only configurations that carry it.
+            where: Only configurations that match this expression.
+            smallest: The smallest is the best.
+
+        Raises:
+            NotFound: No outcome has that metric.
+            InvalidQuery: ``where`` cannot be read.
         """
         from gemexp.query import ranking
 
-        return ranking.rank(self._folder, metric, tag=tag, smallest=smallest)
+        among = None if where is None else set(self.select(where))
+        return ranking.rank(self._folder, metric, tag=tag, among=among, smallest=smallest)

@@ -74,12 +74,12 @@ class Metadata(NamedTuple):
 
     @property
     def disputed(self) -> frozenset[str]:
-        """The keys of data on which this config has had more than one outcome: on those it is not reproducible."""
-        outcomes: dict[str, set[str]] = {}
+        """The keys of data on which one config has had more than one outcome: on those it is not reproducible."""
+        outcomes: dict[tuple[str, str], set[str]] = {}
         for run in self.runs:
             if run.data is not None:
-                outcomes.setdefault(run.data, set()).add(run.outcome)
-        return frozenset(data for data, found in outcomes.items() if len(found) > 1)
+                outcomes.setdefault((run.config, run.data), set()).add(run.outcome)
+        return frozenset(data for (_, data), found in outcomes.items() if len(found) > 1)
 
 
 def put(batch: Batch, config_hash: str, *, created_at: str, description: str, parents: list[str]) -> str:
@@ -207,15 +207,19 @@ def all_names(tree: Tree) -> Iterator[layout.RecordName]:
 def all_metadata(tree: Tree) -> Iterator[tuple[str, Metadata]]:
     """Yield every recorded config's hash with what its records say, fan-out folder by fan-out folder."""
     for fan_out in sorted(tree.names(layout.INDEX)):
-        if not layout.parse_fan_out(fan_out):
-            continue
-        by_config: dict[str, dict[str, dict[str, Any]]] = {}
-        for name in names_with_prefix(tree, fan_out):
-            record = _read_or_none(tree, name)
-            if record and record["$"] != kinds.ALIAS:
-                by_config.setdefault(name.config, {})[name.record] = record
-        for config_hash in sorted(by_config):
-            yield config_hash, summarise(by_config[config_hash])
+        if layout.parse_fan_out(fan_out):
+            yield from metadata_within(tree, fan_out)
+
+
+def metadata_within(tree: Tree, fan_out: str) -> Iterator[tuple[str, Metadata]]:
+    """Yield the hashes of the configs recorded in one fan-out folder, sorted, with what their records say."""
+    by_config: dict[str, dict[str, dict[str, Any]]] = {}
+    for name in names_with_prefix(tree, fan_out):
+        record = _read_or_none(tree, name)
+        if record and record["$"] != kinds.ALIAS:
+            by_config.setdefault(name.config, {})[name.record] = record
+    for config_hash in sorted(by_config):
+        yield config_hash, summarise(by_config[config_hash])
 
 
 def _write(batch: Batch, about: str, value: dict[str, Any]) -> str:
