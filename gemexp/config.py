@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from gemexp.notation import inline
 CONFIG_KIND = "gemexp/config@1"
 SECTIONS = ("feature_names", "feature_transformations", "feature_weights", "hyperparameters")
 MAX_DESCRIPTION_BYTES = 64 * 1024
+# Each configuration's object begins so: a map of five keys, of which the kind is the first.
+_HEAD = b"\x85\xa1$\xaf" + CONFIG_KIND.encode()
 METADATA = ("description", "tags", "created_at", "config_hash")
 
 
@@ -262,6 +264,23 @@ def create_experiment_from_scoring_config(
         description=description,
         tags=tags or (),
     )
+
+
+def peek(data: bytes, sections: Collection[str]) -> dict[str, Any]:
+    """Return some sections out of a configuration's object, in a fraction of the time that `from_bytes` takes.
+
+    Not all is checked. For searching: what is found is read again.
+
+    Raises:
+        Corrupt: The bytes are not a configuration's.
+    """
+    if not data.startswith(_HEAD):
+        raise Corrupt("is not a configuration", expected=CONFIG_KIND)
+    found = canonical.peek(data, sections)
+    for section in sections:
+        if type(found.get(section)) is not (list if section == "feature_names" else dict):
+            raise Corrupt(f"does not have the section '{section}'")
+    return found
 
 
 def object_kind(value: Any) -> str | None:

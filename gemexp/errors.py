@@ -4,6 +4,7 @@ GemexpError
 ├── InvalidInput          something handed in cannot be used
 │   ├── InvalidValue      a value that a configuration cannot hold (path)
 │   ├── InvalidPath       a path into a value that cannot be read (text)
+│   ├── InvalidQuery      a query that cannot be read (text, column)
 │   └── InvalidText       JSON, YAML or TOML that cannot be parsed (line)
 ├── UsageError            a call that makes no sense, such as options that exclude each other
 ├── NotFound              nothing has that hash, tag or name (subject)
@@ -100,6 +101,20 @@ class InvalidPath(InvalidInput):
     """A path into a value that cannot be read, or that leads nowhere."""
 
     kind = "invalid-path"
+
+
+class InvalidQuery(InvalidInput):
+    """A query that cannot be read; ``column`` counts the characters of ``text`` from 1, up to the offending place."""
+
+    kind = "invalid-query"
+
+    def __init__(self, message: str, *, text: str, column: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.text = text
+        self.column = column
+
+    def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
+        return {**super().details(), "text": self.text, "column": self.column}
 
 
 class InvalidText(InvalidInput):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from gemexp.config import instant
-from gemexp.errors import Corrupt, DamageWarning, NotFound
+from gemexp.errors import NotFound
 from gemexp.outcome import StoredOutcome
+from gemexp.query import scan
 from gemexp.revision import tagged
-from gemexp.store import layout, objects, records
+from gemexp.store import records
 from gemexp.store.records import Metadata
 from gemexp.store.standing import Standing
 from gemexp.store.tree import Tree
@@ -38,15 +38,18 @@ class Ranked(NamedTuple):
     metadata: Metadata
 
 
-def rank(tree: Tree, metric: str, *, tag: str | None = None, smallest: bool = False) -> list[Ranked]:
+def rank(
+    tree: Tree, metric: str, *, tag: str | None = None, among: Container[str] | None = None, smallest: bool = False
+) -> list[Ranked]:
     """Return the outcomes that have a metric, best first.
 
-    Trials are counted over the whole store, whatever the tag: choosing after the fact does not undo a trial.
+    Trials are counted over the whole store, whatever is ranked: choosing after the fact does not undo a trial.
 
     Args:
         tree: The store.
         metric: Its name; outcomes without it, or with None or NaN, are left out.
         tag: Only configurations that carry it.
+        among: Only configurations of these hashes.
         smallest: The smallest is the best, as of a loss.
 
     Raises:
@@ -56,13 +59,13 @@ def rank(tree: Tree, metric: str, *, tag: str | None = None, smallest: bool = Fa
     trials: dict[str | None, int] = {}
     for _, data in latest:
         trials[data] = trials.get(data, 0) + 1
-    wanted = None if tag is None else tagged(tree, tag)
+    carriers = None if tag is None else tagged(tree, tag)
     found = []
     known: set[str] = set()
     for (config_hash, data), (outcome_hash, metadata) in latest.items():
-        if wanted is not None and config_hash not in wanted:
+        if any(wanted is not None and config_hash not in wanted for wanted in (carriers, among)):
             continue
-        outcome = _read(tree, outcome_hash)
+        outcome = scan.outcome(tree, outcome_hash)
         if outcome is None:
             continue
         known |= outcome.metrics.keys()
@@ -75,8 +78,8 @@ def rank(tree: Tree, metric: str, *, tag: str | None = None, smallest: bool = Fa
 
         close = get_close_matches(metric, known, n=3) or sorted(known)[:10]
         hint = f"there is {', '.join(close)}" if close else "gemexp record and gemexp backtest store outcomes"
-        tagged_so = "" if tag is None else f" of a config tagged '{tag}'"
-        raise NotFound(f"no outcome{tagged_so} has the metric '{metric}'", subject=metric, hint=hint)
+        of = " of a config that matches" if among is not None else f" of a config tagged '{tag}'" if tag else ""
+        raise NotFound(f"no outcome{of} has the metric '{metric}'", subject=metric, hint=hint)
     return sorted(found, key=lambda one: (one.value if smallest else -one.value, one.config_hash))
 
 
@@ -98,14 +101,3 @@ def _joined(known: Metadata | None, more: Metadata, *, own: bool) -> Metadata:
         return more
     runs = sorted((*known.runs, *more.runs), key=lambda run: (instant(run.created_at), run.outcome))
     return (more if own else known)._replace(runs=tuple(runs))
-
-
-def _read(tree: Tree, outcome_hash: str) -> StoredOutcome | None:
-    try:
-        return StoredOutcome.from_bytes(objects.get(tree, outcome_hash))
-    except NotFound:
-        return None
-    except Corrupt as error:
-        path = error.path or layout.object_path(outcome_hash)
-        warnings.warn(f"'{path}' {error.message}; it was passed over", DamageWarning, stacklevel=3)
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gemexp import revision
 from gemexp.config import check_description
@@ -13,6 +14,24 @@ from gemexp.registry.opened import OpenedStore
 from gemexp.store import layout, objects, records, sets
 from gemexp.store.batch import Batch
 from gemexp.store.standing import Standing
+
+if TYPE_CHECKING:
+    from gemexp.query.syntax import Query
+
+# Large enough to share the cost of durability, small enough for a million configs in little memory.
+_BATCH_CONFIGS: Final = 4096
+
+
+class Retagged(NamedTuple):
+    """What `Labels.tag_where` came to.
+
+    Args:
+        matching: Hashes of the configurations that match, sorted.
+        changed: Those of them that did not carry all of the tags, or of tags to remove, carried one.
+    """
+
+    matching: list[str]
+    changed: list[str]
 
 
 class Labels(OpenedStore):
@@ -33,6 +52,34 @@ class Labels(OpenedStore):
     def untag(self, rev: str, tags: Iterable[str]) -> list[str]:
         """Remove tags from a configuration; return those it had."""
         return self._turn_tags([self.resolve(rev)], remove=tags)
+
+    def tag_where(
+        self, where: str | Query, tags: Iterable[str], *, remove: bool = False, dry_run: bool = False
+    ) -> Retagged:
+        """Add tags to all configurations that match an expression, or remove them.
+
+        They are written in batches: if it is interrupted, running it again does the rest.
+
+        Args:
+            where: The expression, see `select`.
+            tags: What to add.
+            remove: Remove them instead.
+            dry_run: Only tell; nothing is written.
+
+        Raises:
+            InvalidQuery: The expression cannot be read.
+            InvalidInput: A tag cannot be stored; nothing was written.
+        """
+        tags = list(dict.fromkeys(tags))
+        for tag in tags:
+            layout.tag_folder(tag)
+        matching = self.select(where)
+        carriers = [revision.tagged(self._folder, tag) for tag in tags]
+        changed = [one for one in matching if any((one in carrying) == remove for carrying in carriers)]
+        for start in range(0, 0 if dry_run else len(changed), _BATCH_CONFIGS):
+            batch = changed[start : start + _BATCH_CONFIGS]
+            self._turn_tags(batch, **{"remove" if remove else "add": tags})
+        return Retagged(matching, changed)
 
     def rename_tag(self, old: str, new: str) -> list[str]:
         """Put one tag in another's place on every configuration that carries it; return their hashes."""

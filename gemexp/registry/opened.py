@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from gemexp import revision
 from gemexp.config import ExperimentConfig
@@ -11,6 +12,9 @@ from gemexp.store import location, objects, records
 from gemexp.store.files import Folder
 from gemexp.store.location import Location
 from gemexp.store.records import Metadata
+
+if TYPE_CHECKING:
+    from gemexp.query.syntax import Query
 
 
 class OpenedStore:
@@ -51,6 +55,27 @@ class OpenedStore:
             InvalidPath: What follows the revision is not a path.
         """
         return revision.resolve_with_path(self._folder, rev)
+
+    def select(self, where: str | Query, *, tag: str | None = None) -> list[str]:
+        """Return the hashes of the configurations that match an expression, sorted.
+
+        Args:
+            where: The expression, such as ``lr > 0.01 and tag = best``; or what `gemexp.query.where.parse` made of it.
+            tag: Only those that carry it, besides.
+
+        Raises:
+            InvalidQuery: The expression cannot be read.
+        """
+        from gemexp.query import selecting
+        from gemexp.query.syntax import Compare, Field, conjunction
+
+        if isinstance(where, str):
+            from gemexp.query.where import parse
+
+            where = parse(where)
+        if tag is not None:
+            where = conjunction(Compare(Field("tag"), "=", tag), where)
+        return list(selecting.matching(self._folder, where))
 
     def load(self, config_hash: str) -> ExperimentConfig:
         """Return the configuration of a whole hash, deleted or not.

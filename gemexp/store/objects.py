@@ -21,15 +21,23 @@ def get(tree: Tree, object_hash: str) -> bytes:
         NotFound: There is no such object.
         Corrupt: Its bytes are not those its name promises.
     """
-    path = layout.object_path(object_hash)
-    data = tree.read(path, MAX_OBJECT_BYTES)
+    data = tree.read(layout.object_path(object_hash), MAX_OBJECT_BYTES)
     if data is None:
         raise NotFound(f"there is no object '{object_hash}'", subject=object_hash)
+    return check(object_hash, data)
+
+
+def check(object_hash: str, data: bytes) -> bytes:
+    """Return bytes that were read as an object's.
+
+    Raises:
+        Corrupt: They are not those its name promises.
+    """
     actual = hash_bytes(data)
     if actual != object_hash:
         raise Corrupt(
             "is damaged: its content has another hash",
-            path=path,
+            path=layout.object_path(object_hash),
             expected=object_hash,
             actual=actual,
             hint="gemexp fsck --repair --from OTHER takes a good copy from another store",
