@@ -140,9 +140,11 @@ def _place(registry: ExperimentRegistry, move: Move) -> dict[str, Any]:
 
 
 def _state(registry: ExperimentRegistry, config: str | None) -> str | None:
-    """Say what keeps a configuration from being shown; None if nothing does."""
-    if config is None or config in registry:
+    """Say why a configuration is not listed; None if it is."""
+    if config is None:
         return None
+    if config in registry:
+        return "migrated" if registry.migrated_to(config) else None
     return "deleted" if registry.hashes_with_prefix(config, deleted=True) else "missing"
 
 

@@ -286,6 +286,12 @@ class TestElsewhere:
         assert gemexp("name").out == f"production  {three[1][:12]}  2024-03-10  second  ! deleted\n"
         assert gemexp("name", "production", "--json").json["state"] == "deleted"
 
+    def test_a_name_of_a_migrated_config_stays_and_is_marked(self, gemexp, three, moved):  # noqa: ARG002
+        gemexp("migrate", "--default", "hyperparameters.seed=0", "--force")
+        assert gemexp("name", "production", "-q").out == f"{three[1]}\n"
+        assert gemexp("name").out == f"production  {three[1][:12]}  2024-03-10  second  ! migrated\n"
+        assert gemexp("name", "production", "--json").json["state"] == "migrated"
+
     def test_a_name_of_a_missing_config_is_marked(self, gemexp, three, moved, store):  # noqa: ARG002
         shutil.move(f"{store().root}/objects/{three[1][:2]}/{three[1]}", f"{store().root}/local/lost")
         assert gemexp("name", "production").out.endswith("second  ! missing\n")
