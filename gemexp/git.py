@@ -210,6 +210,25 @@ class Repository:
         finally:
             reader.close()
 
+    def save(self, blob: str, target: str) -> None:
+        """Write an object's content to a new file, however large it is.
+
+        Raises:
+            EngineFailed: git cannot give it.
+        """
+        command = ["cat-file", "blob", blob]
+        with open(target, "xb") as file:
+            done = subprocess.run(  # noqa: S603 - the program is git, the arguments are ours
+                [*_GIT, *_NO_HOOKS, *command],
+                cwd=self.folder,
+                env=self._environment(),
+                stdout=file,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        if done.returncode:
+            raise _failed(tuple(command), done.stderr)
+
     def _cat_file(self) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(  # noqa: S603 - the program is git, the arguments are ours
@@ -291,6 +310,21 @@ class BlobReader:
             )
         self.close()
         self._process = self._start()
+
+
+def write_whole(path: str, data: bytes, mode: int) -> None:
+    """Write a file of git's own, such as a hook, so that nobody sees half of it; a link to it stays one."""
+    path = os.path.realpath(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
 
 
 def _line(answer: bytes) -> str:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from gemexp.errors import EngineFailed, InvalidInput, NotFound
+from gemexp.errors import EngineFailed, InvalidInput, NotFound, StoreUnreadable
 from gemexp.git import Repository
 from gemexp.store import git_tree, layout, location
+from gemexp.store.files import Folder
+from gemexp.store.git_tree import CommitTree
 from gemexp.store.merge import Source
-from gemexp.store.overlay import Nothing
+from gemexp.store.overlay import Nothing, Packed
 from gemexp.store.tree import Tree
 
 _MOST_LISTED = 10
@@ -23,11 +26,19 @@ _BARE = ("HEAD", "objects", "refs")
 
 
 class Committed(NamedTuple):
-    """A store in a commit; ``prefix`` is its path there, None where the commit has none."""
+    """A store in a commit.
+
+    Args:
+        repository: Where the commit is.
+        commit: Its hash.
+        prefix: The store's path there; None if the commit has none.
+        ours: Our store's folder, whose packs need not be taken out of git again.
+    """
 
     repository: Repository
     commit: str
     prefix: str | None
+    ours: str
 
 
 class Origin(NamedTuple):
@@ -85,7 +96,7 @@ def find(text: str, root: str) -> Origin:
     except NotFound:
         raise _not_found(text, "no revision that git knows") from None
     wanted = _inner_path(text, path) if colon else repository.prefix(root)
-    return _in_commit(text, Committed(repository, commit, wanted), only=bool(colon))
+    return _in_commit(text, Committed(repository, commit, wanted, root), only=bool(colon))
 
 
 def surrounding(root: str) -> Repository | None:
@@ -112,7 +123,7 @@ def committed(place: Committed) -> Iterator[Tree]:
         Corrupt: Its ``format`` file is damaged.
     """
     with ExitStack() as opened:
-        tree: Tree | None = None
+        tree: CommitTree | None = None
         if place.prefix is not None:
             tree = opened.enter_context(git_tree.commit_tree(place.repository, place.commit, place.prefix))
         data = None if tree is None else tree.read(layout.FORMAT_FILE, 4096)
@@ -120,7 +131,16 @@ def committed(place: Committed) -> Iterator[Tree]:
             yield Nothing()
             return
         layout.check_format(data, f"{place.prefix}/{layout.FORMAT_FILE}")
-        yield tree
+        packs = [name for name in tree.names(layout.PACKS) if layout.parse_pack_name(name)]
+        if not packs:
+            yield tree
+            return
+        scratch = f"{place.ours}/{layout.TMP}"
+        where = TemporaryDirectory(prefix="packs-", dir=scratch if os.access(scratch, os.W_OK) else None)
+        folder = opened.enter_context(where)
+        for name in packs:
+            _save_pack(tree, name, folder, place.ours)
+        yield Packed(tree, Folder(folder))
 
 
 def at_path(repository: Repository, commit: str, wanted: str | None) -> str | None:
@@ -157,12 +177,12 @@ def _in_folder(text: str, root: str) -> Origin:
     except EngineFailed:
         ours = None
     wanted = None if ours is None else ours.prefix(root)
-    return _in_commit(text, Committed(repository, commit, wanted or layout.STORE_FOLDER), only=False)
+    return _in_commit(text, Committed(repository, commit, wanted or layout.STORE_FOLDER, root), only=False)
 
 
 def _in_commit(text: str, place: Committed, *, only: bool) -> Origin:
     """Return the store at a path in a commit; if there is none, and it is not ``only`` wanted there, the only one."""
-    repository, commit, wanted = place
+    repository, commit, wanted, ours = place
     if only and (wanted is None or not _is_store(repository, commit, wanted)):
         found = git_tree.stores(repository, commit)
         hint = f"it has one at {', '.join(map(repr, found[:_MOST_LISTED]))}" if found else "it has none anywhere"
@@ -172,7 +192,19 @@ def _in_commit(text: str, place: Committed, *, only: bool) -> Origin:
         hint = "a store is a folder .gemexp that was committed; git ls-tree -r --name-only REV lists what was"
         raise NotFound(f"'{text}' holds no store", subject=text, hint=hint)
     label = text if only or path == wanted else f"{text}:{path}"
-    return Origin(label, Committed(repository, commit, path))
+    return Origin(label, Committed(repository, commit, path, ours))
+
+
+def _save_pack(tree: CommitTree, name: str, folder: str, ours: str) -> None:
+    """Put a pack of a commit into a folder; a link to ours, and to the index derived from it, if we have the same."""
+    path = f"{layout.PACKS}/{name}"
+    for linked in (layout.pack_index_path(name.removesuffix(layout.PACK_SUFFIX)), path):
+        os.makedirs(os.path.dirname(f"{folder}/{linked}"), exist_ok=True)
+        with suppress(OSError):
+            os.link(f"{ours}/{linked}", f"{folder}/{linked}", follow_symlinks=False)
+    if not os.path.lexists(f"{folder}/{path}"):
+        with suppress(StoreUnreadable):  # no regular file: merging and fsck name it
+            tree.save(path, f"{folder}/{path}")
 
 
 def _is_store(repository: Repository, commit: str, prefix: str) -> bool:

@@ -69,7 +69,7 @@ def between(text: str, root: str) -> Changes:
             raise NotFound(told, subject=text, hint=hint)
         first = base
     wanted = repository.prefix(root)
-    places = [Committed(repository, one, origins.at_path(repository, one, wanted)) for one in (first, second)]
+    places = [Committed(repository, one, origins.at_path(repository, one, wanted), root) for one in (first, second)]
     with origins.committed(places[0]) as before, origins.committed(places[1]) as after:
         return changes(before, after, variants=True)
 
@@ -88,7 +88,8 @@ def uncommitted(root: str) -> Uncommitted:
     commit = repository.head()
     found = repository.status(prefix)
     ours = [(state, path) for state, path in found if path not in _OWN_BUT_FREE]
-    with origins.committed(Committed(repository, commit or "", None if commit is None else prefix)) as before:
+    place = Committed(repository, commit or "", None if commit is None else prefix, root)
+    with origins.committed(place) as before:
         return Uncommitted(
             commit,
             changes(before, Folder(root), variants=True),

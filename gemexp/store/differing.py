@@ -8,6 +8,7 @@ from typing import NamedTuple
 from gemexp.store import layout
 from gemexp.store.git_tree import same_below
 from gemexp.store.layout import RecordName
+from gemexp.store.overlay import Packed
 from gemexp.store.tree import Tree
 
 
@@ -33,6 +34,8 @@ class Touched(NamedTuple):
 
 def paths(before: Tree, after: Tree) -> Iterator[str]:
     """Yield the paths of the files that only one of two trees has."""
+    if isinstance(before, Packed) and isinstance(after, Packed) and set(_packs(before)) == set(_packs(after)):
+        before, after = before.tree, after.tree
     for part in (layout.OBJECTS, layout.INDEX, layout.TAGS, layout.NAMES):
         if not same_below(before, after, part):
             for folder in sorted({*before.names(part), *after.names(part)}):
@@ -76,6 +79,10 @@ def _add_member(about: Touched, folder: str, name: str) -> None:
     tag = layout.unescape_name(escaped)
     if part == layout.TAGS and tag is not None:
         about.tags.setdefault(tag, set()).add(member.config)
+
+
+def _packs(tree: Tree) -> Iterator[str]:
+    return filter(layout.parse_pack_name, tree.names(layout.PACKS))
 
 
 def _below(before: Tree, after: Tree, folder: str) -> Iterator[str]:

@@ -128,6 +128,18 @@ class CommitTree(Tree):
         """Return the names in a folder that begin with ``prefix``."""
         return _with_prefix(self._listing(path).names, prefix)
 
+    def save(self, path: str, target: str) -> None:
+        """Write a file of the commit to a new file, without holding it in memory.
+
+        Raises:
+            StoreUnreadable: It is no regular file, or git cannot give it.
+        """
+        entry = self.entry(path)
+        if entry is None or entry.mode not in _REGULAR:
+            raise StoreUnreadable(f"'{path}' of {self.root} is not a regular file", path=path)
+        self._fetch(entry.blob, path)
+        self._repository.save(entry.blob, target)
+
     def _read_folder(self, path: str) -> _Listing:
         entry = self.entry(path)
         if entry is None or entry.mode != _FOLDER:

@@ -123,6 +123,12 @@ def pack_path(pack_hash: str) -> str:
     return f"{PACKS}/{pack_hash}{PACK_SUFFIX}"
 
 
+def parse_pack_name(name: str) -> str | None:
+    """Return the hash that a pack's file name holds, or None."""
+    pack_hash = name.removesuffix(PACK_SUFFIX)
+    return pack_hash if name.endswith(PACK_SUFFIX) and is_hash(pack_hash) else None
+
+
 def pack_index_path(pack_hash: str) -> str:
     """Return where the index lies that is derived from a pack."""
     return f"{PACK_INDEXES}/{pack_hash}.gxi"

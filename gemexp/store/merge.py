@@ -17,6 +17,7 @@ from gemexp import canonical
 from gemexp.errors import Corrupt, NotFound, StoreUnreadable
 from gemexp.store import kinds, layout, names, objects
 from gemexp.store.files import Folder
+from gemexp.store.overlay import Packed
 from gemexp.store.tree import Tree
 
 _BATCH_FILES = 1000
@@ -131,8 +132,7 @@ class _Merger:
         for name in self._names(""):
             if name not in _PARTS:
                 self._leave(name)
-        for name in self._names(layout.PACKS):
-            self._leave(f"{layout.PACKS}/{name}")
+        self._look_at_packs()
         self._take_objects()
         self._write()
         self._take_records()
@@ -140,6 +140,19 @@ class _Merger:
         self._take_refs()
         self._write()
         return sum(self._taken.values()) - before
+
+    def _look_at_packs(self) -> None:
+        """Report packs that are damaged: what is whole in them is taken like any other file."""
+        folder = self._source.folder if isinstance(self._source, Packed) else self._source
+        packs = folder.packs.all() if isinstance(folder, Folder) else []
+        damaged = {pack.name: pack.index.damaged for pack in packs}
+        for name in self._names(layout.PACKS):
+            path = f"{layout.PACKS}/{name}"
+            pack_hash = layout.parse_pack_name(name)
+            if pack_hash is None:
+                self._leave(path)
+            elif damaged.get(pack_hash, True):
+                self._bad[path] = "is damaged" if pack_hash in damaged else "is not a pack"
 
     def _take_objects(self) -> None:
         for fan_out, name in self._missing_in_fan_outs(layout.OBJECTS):
@@ -235,7 +248,7 @@ class _Merger:
     def _names(self, path: str) -> list[str]:
         try:
             found = self._source.names(path)
-            if not found and not isinstance(self._source, Folder) and self._source.exists(path):
+            if not found and not isinstance(self._source, (Folder, Packed)) and self._source.exists(path):
                 raise Corrupt("is not a folder")  # git has no empty ones
         except (Corrupt, StoreUnreadable) as error:
             self._bad[path] = error.message

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from gemexp.store.files import Folder
 from gemexp.store.tree import Tree
 
 
@@ -105,6 +106,45 @@ class With(Tree):
     def _adds(self, path: str) -> bool:
         folder, _, name = path.rpartition("/")
         return name in self._added.get(folder, ())
+
+
+class Packed(Tree):
+    """A tree whose packs are read as if what they hold were files of their own.
+
+    Args:
+        tree: The files; its packs are files like any other.
+        folder: A folder with the same packs, and nothing else.
+
+    Attributes:
+        tree: As given.
+        folder: As given.
+    """
+
+    def __init__(self, tree: Tree, folder: Folder) -> None:
+        self.root = tree.root
+        self.tree = tree
+        self.folder = folder
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return a file's bytes, or None if there is no such file; see `gemexp.store.tree.Tree`."""
+        data = self.tree.read(path, limit)
+        return self.folder.read(path, limit) if data is None else data
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is an entry of that name."""
+        return self.tree.exists(path) or self.folder.exists(path)
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in a folder, unsorted; none if there is no such folder."""
+        return [*{*self.tree.names(path), *self.folder.names(path)}]
+
+    def names_with_prefix(self, path: str, prefix: str) -> list[str]:
+        """Return the names in a folder that begin with ``prefix``, unsorted."""
+        return [*{*self.tree.names_with_prefix(path, prefix), *self.folder.names_with_prefix(path, prefix)}]
+
+    def memberships(self, config_hash: str) -> Iterator[str]:
+        """Yield the paths below ``refs/tags`` that stand for a config; see `gemexp.store.tree.Tree`."""
+        yield from {*self.tree.memberships(config_hash), *self.folder.memberships(config_hash)}
 
 
 def _by_folder(paths: Iterable[str]) -> dict[str, set[str]]:

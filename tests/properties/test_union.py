@@ -1,72 +1,13 @@
 """Stores merge by the union of their files: in any order, any number of times, to the same answers."""
 
-import os
 import shutil
 
+from histories import CONFIGS, HISTORY, answers, perform, union
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from surroundings import contents
 
 from gemexp import ExperimentConfig, ExperimentRegistry
-
-CONFIGS = [
-    ExperimentConfig(["a", "b"], {"a": 0.5, "b": 0.5}, {"k": number}, created_at=f"2024-01-{number + 1:02}T00:00:00Z")
-    for number in range(4)
-]
-TAGS = ["best", "con", "k=5"]
-ACTIONS = st.one_of(
-    st.tuples(st.just("add"), st.integers(0, 3), st.sampled_from(["", "first", "second"])),
-    st.tuples(st.sampled_from(["tag", "untag"]), st.integers(0, 3), st.sampled_from(TAGS)),
-    st.tuples(st.just("describe"), st.integers(0, 3), st.sampled_from(["", "mine", "yours"])),
-    st.tuples(st.sampled_from(["delete", "restore"]), st.integers(0, 3), st.none()),
-)
-HISTORY = st.lists(ACTIONS, max_size=8)
-
-
-def perform(registry, action, number, argument):
-    config = CONFIGS[number]
-    known = registry.get(config.config_hash) is not None
-    if action == "add":
-        registry.register(ExperimentConfig(**config.to_dict() | {"description": argument}))
-    elif action == "restore":
-        if not known and registry.metadata(config.config_hash).puts:
-            registry.restore(config.config_hash)
-    elif known and action == "delete":
-        registry.delete(config.config_hash)
-    elif known and action == "describe":
-        registry.describe(config.config_hash, argument)
-    elif known:
-        getattr(registry, action)(config.config_hash, [argument])
-
-
-def files(root):
-    """Return the shared files of a store: path -> content."""
-    found = {}
-    for folder, _, names in os.walk(root):
-        for name in names:
-            path = os.path.relpath(os.path.join(folder, name), root)
-            if not path.startswith("local"):
-                with open(os.path.join(folder, name), "rb") as file:
-                    found[path] = file.read()
-    return found
-
-
-def union(target, *sources):
-    """Copy what is not there yet, as ``cp -rn`` does."""
-    for source in sources:
-        for path, content in files(source).items():
-            place = os.path.join(target, path)
-            if not os.path.exists(place):
-                os.makedirs(os.path.dirname(place), exist_ok=True)
-                with open(place, "wb") as file:
-                    file.write(content)
-            with open(place, "rb") as file:
-                assert file.read() == content, "two stores hold different bytes under one name"
-    return target
-
-
-def answers(root):
-    registry = ExperimentRegistry(root, create=False)
-    return [config.to_dict() for config in registry.list_all(None)], registry.tags(), registry.check().problems
 
 
 @settings(max_examples=30)
@@ -90,10 +31,10 @@ def test_union_is_commutative_associative_and_idempotent(tmp_path_factory, commo
         return union(shutil.copytree(sources[0], base / name), *sources[1:])
 
     one = fresh("one", fresh("ab", a, b), c)
-    assert answers(one)[2] == []
+    assert answers(one)[-1] == []
     for name, sources in {"two": (c, b, a), "three": (a, fresh("bc", b, c)), "four": (b, a, c, b, a)}.items():
         other = fresh(name, *sources)
-        assert files(other) == files(one)
+        assert contents(other) == contents(one)
         assert answers(other) == answers(one)
     shutil.rmtree(base)
 
