@@ -59,6 +59,7 @@ _COMMANDS = {
     "explain": "show",
     "export": "transfer",
     "fsck": "upkeep",
+    "git": "git",
     "gc": "upkeep",
     "import": "transfer",
     "init": "upkeep",

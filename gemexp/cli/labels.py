@@ -8,7 +8,7 @@ import click
 
 from gemexp.cli.completion import complete_revision, complete_tag
 from gemexp.cli.output import echo_json, page
-from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.cli.session import Session, json_option, pass_session, where_option
 from gemexp.digest import short
 from gemexp.errors import NotFound, UsageError
 from gemexp.notation import visible
@@ -22,10 +22,20 @@ if TYPE_CHECKING:
 @click.argument("tags", metavar="[TAG]...", nargs=-1, shell_complete=complete_tag)
 @click.option("-d", "--delete", is_flag=True, help="Remove the tags instead of adding them.")
 @click.option("--rename", is_flag=True, help="Put one tag in another's place everywhere: --rename OLD NEW.")
+@where_option
+@click.option("--dry-run", is_flag=True, help="With --where: only say how many would change.")
 @json_option
 @pass_session
 def tag_command(
-    session: Session, *, rev: str | None, tags: tuple[str, ...], delete: bool, rename: bool, as_json: bool
+    session: Session,
+    *,
+    rev: str | None,
+    tags: tuple[str, ...],
+    delete: bool,
+    rename: bool,
+    where: str | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """List tags, add them, or remove them.
 
@@ -36,34 +46,32 @@ def tag_command(
     gemexp tag 3f2a9c best
     gemexp tag -d 3f2a9c best
     gemexp tag --rename best production
+    gemexp tag --where 'metric.sharpe > 1' good
     """
-    if rename:
+    if dry_run and where is None:
+        raise UsageError("--dry-run goes with --where", hint="gemexp tag --where EXPR --dry-run TAG...")
+    if where is not None:
+        if rename or rev is None:
+            raise UsageError("--where takes tags, and no --rename", hint="gemexp tag --where EXPR TAG...")
+        _tag_where(session, where, (rev, *tags), delete=delete, dry_run=dry_run, as_json=as_json)
+    elif rename:
         if delete or rev is None or len(tags) != 1:
             raise UsageError("--rename takes two tags and nothing else", hint="gemexp tag --rename OLD NEW")
         changed = session.open(writing=True).rename_tag(rev, tags[0])
         _tell(as_json, {"renamed": rev, "to": tags[0], "count": len(changed)}, f"{len(changed)} renamed")
+    elif rev is not None and tags:
+        _turn(session, rev, tags, delete=delete, as_json=as_json)
+    elif delete:
+        raise UsageError("-d takes a revision and tags", hint="gemexp tag -d REV TAG...")
     elif rev is None:
-        if delete:
-            raise UsageError("-d takes a revision and tags", hint="gemexp tag -d REV TAG...")
         _list_all(session, as_json=as_json)
-    elif not tags:
-        if delete:
-            raise UsageError("-d takes a revision and tags", hint="gemexp tag -d REV TAG...")
+    else:
         registry = session.open()
         found = registry.tags_of(registry.resolve(rev))
         if as_json:
             echo_json(found)
         else:
             page(map(visible, found))
-    else:
-        registry = session.open(writing=True)
-        config_hash = registry.resolve(rev)
-        if delete:
-            _require_tags(registry, config_hash, tags)
-        changed = registry.untag(config_hash, tags) if delete else registry.tag(config_hash, tags)
-        now = registry.tags_of(config_hash)
-        line = f"{short(config_hash)}  [{', '.join(map(visible, now))}]"
-        _tell(as_json, {"config_hash": config_hash, "changed": changed, "tags": now}, line)
 
 
 @click.command()
@@ -83,6 +91,30 @@ def describe_command(session: Session, *, rev: str, text: str, as_json: bool) ->
         as_json,
         {"config_hash": config_hash, "description": text, "changed": changed},
         f"{short(config_hash)}  {visible(text)}",
+    )
+
+
+def _turn(session: Session, rev: str, tags: tuple[str, ...], *, delete: bool, as_json: bool) -> None:
+    registry = session.open(writing=True)
+    config_hash = registry.resolve(rev)
+    if delete:
+        _require_tags(registry, config_hash, tags)
+    changed = registry.untag(config_hash, tags) if delete else registry.tag(config_hash, tags)
+    now = registry.tags_of(config_hash)
+    line = f"{short(config_hash)}  [{', '.join(map(visible, now))}]"
+    _tell(as_json, {"config_hash": config_hash, "changed": changed, "tags": now}, line)
+
+
+def _tag_where(
+    session: Session, where: str, tags: tuple[str, ...], *, delete: bool, dry_run: bool, as_json: bool
+) -> None:
+    registry = session.open(writing=not dry_run)
+    matching, changed = registry.tag_where(where, tags, remove=delete, dry_run=dry_run)
+    done = f"{'would be ' * dry_run}{'untagged' if delete else 'tagged'}"
+    _tell(
+        as_json,
+        {"matching": len(matching), "changed": changed, "tags": list(tags), "dry_run": dry_run},
+        f"{len(changed)} of {len(matching)} matching config{'' if len(matching) == 1 else 's'} {done}",
     )
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from gemexp.cli.session import Session
 from gemexp.digest import short
-from gemexp.errors import AmbiguousPrefix, GemexpError
+from gemexp.errors import AmbiguousPrefix, GemexpError, InvalidQuery
 from gemexp.notation import visible
 
 MAX_CANDIDATES = 20
+# Of a long expression, so much is shown around the offending place.
+_SHOWN_BEFORE = 70
+_SHOWN_AFTER = 30
 
 
 def gemexp_error(error: GemexpError, session: Session, *, as_json: bool) -> None:
     """Tell an error of ours; an ambiguous revision with its candidates, as git does."""
     if as_json or not isinstance(error, AmbiguousPrefix):
-        _tell(error.kind, str(error), error.hint, error.details(), as_json=as_json)
+        shown = pointed(error.text, error.column) if isinstance(error, InvalidQuery) and not as_json else ()
+        _tell(error.kind, str(error), error.hint, error.details(), as_json=as_json, shown=shown)
         return
     _tell(error.kind, str(error), "the candidates are:", {}, as_json=False)
     for config_hash in error.candidates[:MAX_CANDIDATES]:
@@ -50,7 +55,28 @@ def note(message: str) -> None:
     click.echo(f"note: {visible(message)}", err=True)
 
 
-def _tell(kind: str, message: str, hint: str | None, details: dict[str, Any], *, as_json: bool) -> None:
+def pointed(text: str, column: int) -> list[str]:
+    """Return the part of a text that a column, counted from 1, is in, and a line with a caret under that column."""
+    from unicodedata import category, east_asian_width
+
+    before, after = visible(text[: column - 1]), visible(text[column - 1 :])
+    if len(before) > _SHOWN_BEFORE:
+        before = f"…{before[-_SHOWN_BEFORE:]}"
+    if len(after) > _SHOWN_AFTER:
+        after = f"{after[:_SHOWN_AFTER]}…"
+    columns = sum(0 if category(sign) in ("Mn", "Me") else 1 + (east_asian_width(sign) in "WF") for sign in before)
+    return [f"  {before}{after}", f"  {' ' * columns}^"]
+
+
+def _tell(
+    kind: str,
+    message: str,
+    hint: str | None,
+    details: dict[str, Any],
+    *,
+    as_json: bool,
+    shown: Iterable[str] = (),
+) -> None:
     if as_json:
         from gemexp import formats
 
@@ -58,6 +84,8 @@ def _tell(kind: str, message: str, hint: str | None, details: dict[str, Any], *,
         click.echo(formats.dumps({"error": content}, "json"), err=True)
         return
     click.echo(f"error: {visible(message)}", err=True)
+    for line in shown:
+        click.echo(line, err=True)
     if hint:
         click.echo(f"hint: {visible(hint)}", err=True)
 

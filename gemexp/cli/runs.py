@@ -10,7 +10,7 @@ import click
 
 from gemexp.cli.completion import complete_revision, complete_tag
 from gemexp.cli.output import echo_json, page
-from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.cli.session import Session, json_option, pass_session, where_option
 from gemexp.digest import short
 from gemexp.errors import InvalidInput, UsageError
 from gemexp.notation import inline, visible
@@ -57,17 +57,18 @@ def record_command(
 
 @click.command()
 @click.argument("rev", required=False, shell_complete=complete_revision)
+@where_option
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
 @json_option
 @pass_session
-def runs_command(session: Session, *, rev: str | None, limit: int, as_json: bool) -> None:
+def runs_command(session: Session, *, rev: str | None, where: str | None, limit: int, as_json: bool) -> None:
     """List runs, newest first.
 
     Of REV, or of all configurations: when, which outcome, what came out. A run marked with ! is one of a
     configuration that has had different outcomes on the same data.
     """
     registry = session.open()
-    found = registry.runs(rev)[:limit]
+    found = registry.runs(rev, where=where)[:limit]
     disputed = {run.config: registry.metadata(run.config).disputed for run in found}
     metrics = {run.outcome: registry.metrics(run.outcome) for run in found}
     if as_json:
@@ -87,13 +88,22 @@ def runs_command(session: Session, *, rev: str | None, limit: int, as_json: bool
 @click.command()
 @click.option("--metric", required=True, metavar="NAME", help="What to rank by, such as sharpe.")
 @click.option("--tag", metavar="TAG", shell_complete=complete_tag, help="Only configurations that carry TAG.")
+@where_option
 @click.option("--min", "smallest", is_flag=True, help="The smallest is the best.")
 @click.option("--max", "largest", is_flag=True, help="The largest is the best (the default).")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many.")
 @json_option
 @pass_session
 def best_command(
-    session: Session, *, metric: str, tag: str | None, smallest: bool, largest: bool, limit: int, as_json: bool
+    session: Session,
+    *,
+    metric: str,
+    tag: str | None,
+    where: str | None,
+    smallest: bool,
+    largest: bool,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """Rank configurations by a metric of their outcomes.
 
@@ -103,7 +113,7 @@ def best_command(
     if smallest and largest:
         raise UsageError("--min and --max exclude each other", hint="name one of them")
     registry = session.open()
-    ranked = registry.rank(metric, tag=tag, smallest=smallest)
+    ranked = registry.rank(metric, tag=tag, where=where, smallest=smallest)
     deflated = _deflated(registry, ranked)
     shown = list(zip(ranked, deflated, strict=True))[:limit]
     if as_json:

@@ -100,3 +100,10 @@ pass_session = click.make_pass_decorator(Session)
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON; errors too, on standard error.")(function)
+
+
+def where_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--where``."""
+    return click.option(
+        "--where", metavar="EXPR", help="Only configurations that match, such as 'lr > 0.01 and tag = best'."
+    )(function)

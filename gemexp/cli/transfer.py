@@ -12,7 +12,7 @@ from gemexp import formats
 from gemexp.cli.add import FORMATS, open_input, register
 from gemexp.cli.completion import complete_revision, complete_tag
 from gemexp.cli.output import echo_json
-from gemexp.cli.session import Session, json_option, pass_session
+from gemexp.cli.session import Session, json_option, pass_session, where_option
 from gemexp.digest import short
 from gemexp.errors import InvalidInput, NotFound, UsageError
 from gemexp.notation import visible
@@ -30,11 +30,18 @@ if TYPE_CHECKING:
 @click.option(
     "--tag", metavar="TAG", shell_complete=complete_tag, help="Export all that carry TAG, a file each, to DIR."
 )
+@where_option
 @click.option("--all", "everything", is_flag=True, help="Export all, as JSON Lines.")
 @json_option
 @pass_session
 def export_command(
-    session: Session, *, arguments: tuple[str, ...], tag: str | None, everything: bool, as_json: bool
+    session: Session,
+    *,
+    arguments: tuple[str, ...],
+    tag: str | None,
+    where: str | None,
+    everything: bool,
+    as_json: bool,
 ) -> None:
     """Write configurations to files.
 
@@ -43,14 +50,18 @@ def export_command(
     \b
     gemexp export 3f2a9c config.json      (or .yaml, .jsonl, or - for standard output)
     gemexp export --tag best DIR
+    gemexp export --where 'metric.sharpe > 1' DIR      (or FILE.jsonl, or -)
     gemexp export --all FILE.jsonl
     """
-    if tag is not None and everything:
-        raise UsageError("--tag and --all exclude each other", hint="name one of them")
-    wanted = 1 if tag is not None or everything else 2
+    several = tag is not None or where is not None
+    if several and everything:
+        raise UsageError("--all excludes --tag and --where", hint="leave out --all, or the others")
+    wanted = 1 if several or everything else 2
     if len(arguments) != wanted:
         raise UsageError(
-            "export takes a revision and a file" if wanted == 2 else "export takes one target with --tag or --all",
+            "export takes a revision and a file"
+            if wanted == 2
+            else "export takes one target with --tag, --where or --all",
             hint="see 'gemexp export --help'",
         )
     registry = session.open()
@@ -58,6 +69,8 @@ def export_command(
     if everything:
         _require_lines(target)
         count = _write(target, (_line(config) for config in registry))
+    elif where is not None:
+        count = _export_where(registry, where, tag, target)
     elif tag is not None:
         count = _export_tag(registry, tag, target)
     else:
@@ -130,10 +143,25 @@ def _export_tag(registry: ExperimentRegistry, tag: str, folder: str) -> int:
     configs = registry.search_by_tag(tag)
     if not configs:
         raise NotFound(f"no config carries the tag '{tag}'", subject=tag, hint="gemexp tag lists all tags")
+    return _write_folder(folder, configs)
+
+
+def _export_where(registry: ExperimentRegistry, where: str, tag: str | None, target: str) -> int:
+    hashes = registry.select(where, tag=tag)
+    if not hashes:
+        raise NotFound(f"no config matches '{where}'", subject=where, hint="nothing was written")
+    configs = registry.each(hashes)
+    if target == "-" or formats.format_of(target) == "jsonl":
+        return _write(target, map(_line, configs))
+    return _write_folder(target, configs)
+
+
+def _write_folder(folder: str, configs: Iterable[ExperimentConfig]) -> int:
     os.makedirs(folder, exist_ok=True)
+    count = 0
     for config in configs:
-        _write(os.path.join(folder, f"{config.config_hash}.json"), [config.to_json() + "\n"])
-    return len(configs)
+        count += _write(os.path.join(folder, f"{config.config_hash}.json"), [config.to_json() + "\n"])
+    return count
 
 
 def _dump(config: ExperimentConfig, target: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from gemexp.canonical import FLOAT_KEY
@@ -11,6 +12,8 @@ from gemexp.errors import InvalidText
 from gemexp.formats.faults import Fault, parse_float, parse_int, raise_first
 from gemexp.notation import inline
 
+# Numbers that may be beyond what can be stored.
+_CARE = re.compile(r"[0-9]{40}|[eE]\+?[0-9]{3}")
 _NAMED_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _BARE_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -21,6 +24,11 @@ def loads(text: str) -> Any:
     Raises:
         InvalidText: It is not JSON, an object has a key twice, or a number cannot be stored.
     """
+    if not _CARE.search(text):
+        try:
+            return json.loads(text, object_pairs_hook=_plain_object, parse_constant=_refuse)
+        except ValueError:
+            pass  # what is wrong, or needs care, is told below
     try:
         value = json.loads(
             text,
@@ -45,6 +53,17 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
         sort_keys=True,
         separators=(",", ": ") if indent else (", ", ": "),
     )
+
+
+def _plain_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs) or FLOAT_KEY in result:
+        raise ValueError
+    return result
+
+
+def _refuse(_constant: str) -> Any:
+    raise ValueError
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Any:

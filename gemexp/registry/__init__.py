@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gemexp import registering
@@ -127,13 +127,9 @@ class ExperimentRegistry(Equivalence, History, Labels, Names, Runs, Upkeep):
             return scan.newest(self._folder, tag=tag, among=among, limit=limit)
         return scan.ordered(self._folder, sort, tag=tag, among=among, limit=limit)
 
-    def each(self, where: str | Query, *, tag: str | None = None) -> Iterator[ExperimentConfig]:
-        """Yield the configurations that `select` names, in order of hash, without holding all of them in memory.
-
-        Raises:
-            InvalidQuery: As `select`.
-        """
-        return scan.every(self._folder, among=self.select(where, tag=tag))
+    def each(self, hashes: Collection[str]) -> Iterator[ExperimentConfig]:
+        """Yield the configurations of some whole hashes, such as `select` returns, one at a time, in their order."""
+        return scan.every(self._folder, among=hashes)
 
     def __iter__(self) -> Iterator[ExperimentConfig]:
         """Yield all configurations, in order of hash."""

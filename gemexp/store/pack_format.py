@@ -9,8 +9,9 @@ Source: ``docs/spec/pack.md``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from mmap import mmap
-from typing import BinaryIO, NamedTuple
+from functools import lru_cache
+from mmap import MADV_DONTNEED, PAGESIZE, mmap
+from typing import NamedTuple
 from zlib import crc32
 
 from gemexp.digest import HASH_DIGITS
@@ -22,12 +23,12 @@ MARK = b"\xc1\x67"  # 0xc1 begins no value of MessagePack, and is in no UTF-8 te
 MAX_KEY_BYTES = 1024
 MAX_DATA_BYTES = 256 * 1024 * 1024
 _HEAD_BYTES = 16
-_STEP_BYTES = 1 << 22
+_STEP_BYTES = 1 << 24
 _ONE_BYTE = [bytes([number]) for number in range(0x80)]
-_MOST_BYTES = MAX_DATA_BYTES + MAX_KEY_BYTES + _HEAD_BYTES
 
 # What a key begins with, in the order of the folders' names.
 RECORD, OBJECT, DELETED, MIGRATED, NAME, TAG = range(0x80, 0x86)
+_RECORD, _OBJECT, _DELETED, _MIGRATED, _NAME, _TAG = (bytes([kind]) for kind in range(0x80, 0x86))
 
 
 class Frame(NamedTuple):
@@ -114,6 +115,39 @@ def to_path(key: bytes) -> str:
     raise Corrupt("holds an entry that is no file of a store")
 
 
+def is_key(key: bytes) -> bool:
+    """Tell whether `to_path` would return a path, for a tenth of its price."""
+    kind, size = key[:1], len(key)
+    if kind == _OBJECT:
+        return size == 33
+    if kind == _RECORD and size == 65:
+        return True
+    if kind == _DELETED:
+        return size >= 33 and _is_suffix(key[33:])
+    if kind == _MIGRATED:
+        return size >= 65 and _is_suffix(key[65:])
+    at = key.find(b"/") + 1
+    if at and kind in (_NAME, _TAG) and _is_folder(key[1 : at - 1]):
+        return size == at + 32 if kind == _NAME else size >= at + 32 and _is_suffix(key[at + 32 :])
+    try:
+        return bool(to_path(key))
+    except Corrupt:
+        return False
+
+
+def _is_suffix(suffix: bytes) -> bool:
+    """Tell whether this is what follows a hash in a member's name: nothing, or a length but 1."""
+    if not suffix:
+        return True
+    length = suffix[1:]
+    return suffix[:1] == b"." and length.isdigit() and length[:1] != b"0" and length != b"1" and len(length) <= 9
+
+
+@lru_cache(maxsize=8192)
+def _is_folder(escaped: bytes) -> bool:
+    return escaped.isascii() and layout.unescape_name(escaped.decode("ascii")) is not None
+
+
 def _to_path(key: bytes) -> str:
     kind, rest = key[0], key[1:]
     if kind == OBJECT:
@@ -174,7 +208,7 @@ def read_frame(pack: bytes | mmap, start: int) -> Frame | None:
         key_bytes, size, after = lengths
     at = start + after
     end = at + key_bytes + size
-    if key_bytes > MAX_KEY_BYTES or size > MAX_DATA_BYTES or end > len(pack):
+    if not 0 < key_bytes <= MAX_KEY_BYTES or size > MAX_DATA_BYTES or end > len(pack):
         return None
     key = pack[at : at + key_bytes]
     if crc32(key, crc32(head[6:after])) != int.from_bytes(head[2:6], "little"):
@@ -182,32 +216,41 @@ def read_frame(pack: bytes | mmap, start: int) -> Frame | None:
     return Frame(key, start, at + key_bytes, end)
 
 
-def frames(file: BinaryIO, start: int, end: int) -> Iterator[tuple[Frame, bytes]]:
-    """Yield the whole frames between two places of a pack, each with its data, in order; damage is passed over.
+def frames(pack: bytes | mmap, start: int, end: int) -> Iterator[Frame]:
+    """Yield the whole frames between two places of a pack, in order; damage is passed over.
 
-    The file is read in large steps, so that memory stays small however large the pack is.
+    What was read of a mapped file is given back now and then, so that memory stays small however large the pack is.
     """
-    chunk, base, at = b"", start, 0
-    while True:
-        found = read_frame(chunk, at) if at < len(chunk) else None
-        if found is not None:
-            yield (
-                Frame(found.key, base + found.start, base + found.data, base + found.end),
-                chunk[found.data : found.end],
-            )
-            at = found.end
-        elif base + len(chunk) < end and len(chunk) - at < _MOST_BYTES:
-            file.seek(base + len(chunk))
-            more = file.read(min(_STEP_BYTES, end - base - len(chunk)))
-            if not more:
-                end = base + len(chunk)
-                continue
-            chunk, base, at = chunk[at:] + more, base + at, 0
-        elif at < len(chunk):
-            place = chunk.find(MARK, at + 1)
-            at = place if place >= 0 else len(chunk)
+    at = kept = start
+    while 0 <= at < end:
+        found = read_frame(pack, at)
+        if found is None:
+            at = pack.find(MARK, at + 1, end)
         else:
-            return
+            yield found
+            at = found.end
+        if at - kept > _STEP_BYTES:
+            kept = release(pack, kept, at)
+
+
+def entries(pack: bytes | mmap, start: int, end: int) -> Iterator[Frame]:
+    """Yield the frames that count between two places: those of files of a store, each key greater than those before.
+
+    A reader that begins at such a frame passes over the same ones as a reader that began before it.
+    """
+    last = b""
+    for found in frames(pack, start, end):
+        if found.key > last and is_key(found.key):
+            last = found.key
+            yield found
+
+
+def release(pack: bytes | mmap, start: int, end: int) -> int:
+    """Give back the memory that holds a part of a mapped file; return where it ends."""
+    first, last = start // PAGESIZE * PAGESIZE, end // PAGESIZE * PAGESIZE
+    if isinstance(pack, mmap) and hasattr(pack, "madvise") and last > first:
+        pack.madvise(MADV_DONTNEED, first, last - first)
+    return end
 
 
 def _varint(number: int) -> bytes:
@@ -235,5 +278,7 @@ def _read_varints(head: bytes) -> tuple[int, int, int] | None:
             at += 1
             if byte < 0x80:
                 break
+        if not byte and shift > 7:
+            return None  # a shorter form says the same
         numbers.append(number)
     return (numbers[0], numbers[1], at)
