@@ -202,8 +202,12 @@ class _Normaliser:
                 return False
         if str in kinds:
             texts = [item for item in items if type(item) is str]
-            self._enter(sum(map(len, texts)), 1)  # before they are joined: one text may be there many times
-            return "".join(texts).isascii()
+            size = sum(map(len, texts))
+            if size > self.room:  # the walk finds out which; joined here, one text that is there often takes all memory
+                return False
+            if not "".join(texts).isascii():
+                return False
+            self.room -= size
         return True
 
     def _items(self, mapping: Mapping[Any, Any]) -> Mapping[str, Any]:

@@ -12,8 +12,7 @@ from gemexp.errors import InvalidText
 from gemexp.formats.faults import Fault, parse_float, parse_int, raise_first
 from gemexp.notation import inline
 
-# Numbers that may be beyond what can be stored.
-_CARE = re.compile(r"[0-9]{40}|[eE]\+?[0-9]{3}")
+_LARGE_EXPONENT = re.compile(r"[eE]\+?[0-9]{3}")
 _NAMED_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _BARE_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -24,7 +23,7 @@ def loads(text: str) -> Any:
     Raises:
         InvalidText: It is not JSON, an object has a key twice, or a number cannot be stored.
     """
-    if not _CARE.search(text):
+    if not _may_overflow(text):
         try:
             return json.loads(text, object_pairs_hook=_plain_object, parse_constant=_refuse)
         except ValueError:
@@ -53,6 +52,11 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
         sort_keys=True,
         separators=(",", ": ") if indent else (", ", ": "),
     )
+
+
+def _may_overflow(text: str) -> bool:
+    """Tell whether a number in the text may be beyond a float: by its exponent, or by 300 digits in a row."""
+    return bool(_LARGE_EXPONENT.search(text)) or any(text[at : at + 100].isdigit() for at in range(0, len(text), 200))
 
 
 def _plain_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
