@@ -6,24 +6,18 @@ to read.
 
 from __future__ import annotations
 
-import re
-from calendar import monthrange
-from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
-from json import JSONDecoder
-from math import inf, isinf, nan
 from typing import Any, Final, NamedTuple, cast
 
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from gemexp.digest import HASH_DIGITS, MIN_PREFIX_DIGITS, is_prefix
 from gemexp.errors import InvalidPath, InvalidQuery
 from gemexp.notation import inline
 from gemexp.paths import parse_path
 from gemexp.query import fields
-from gemexp.query.fields import Holds
+from gemexp.query.literals import NOW, NUMBER, Literal, Misread, text_of, unquote, value_of
 from gemexp.query.syntax import (
     KEYWORDS,
     PLAIN_KEY,
@@ -34,16 +28,13 @@ from gemexp.query.syntax import (
     Like,
     Not,
     Operator,
-    Period,
     Query,
-    Scalar,
     conjunction,
     disjunction,
 )
 
-MAX_CHARACTERS: Final = 1024 * 1024
+MAX_CHARACTERS: Final = 512 * 1024
 MAX_DEPTH: Final = 64
-MAX_DIGITS: Final = 1000
 
 _QUOTED_KEY = r'"(?:[^"\\]|\\.)*"'
 _KEY = f"(?:{PLAIN_KEY}|{_QUOTED_KEY})"
@@ -83,27 +74,7 @@ _EXISTS.2: /exists{_END}/i
 %ignore /\s+/
 """
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_SINGLE_QUOTED = re.compile(r'\\.|"', re.DOTALL)
-_DAY = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
-_DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]")
-_NOW = re.compile(r"now(?:\s*-\s*([0-9]+)\s*([a-z]+))?")
-_UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_WORDS: Final[dict[str, Scalar]] = {
-    "true": True,
-    "false": False,
-    "null": None,
-    "nan": nan,
-    "inf": inf,
-    "+inf": inf,
-    "-inf": -inf,
-}
 _OPERATORS: Final[dict[str, Operator]] = {"=": "=", "==": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_READ_STRING = JSONDecoder(strict=False).decode
-_ALL_BUT_A_MICROSECOND: Final = timedelta(days=1, microseconds=-1)
-
-_now: ContextVar[datetime] = ContextVar("now")
 
 
 def parse(text: str, *, now: datetime | None = None) -> Query:
@@ -128,25 +99,15 @@ def parse(text: str, *, now: datetime | None = None) -> Query:
         raise InvalidQuery(f"the query is longer than {MAX_CHARACTERS} characters", text=text, column=MAX_CHARACTERS)
     if not text.strip():
         raise InvalidQuery("the query is empty", text=text, column=1, hint="such as: lr > 0.01 and tag = best")
-    token = _now.set(datetime.now(UTC) if now is None else now.astimezone(UTC))
+    token = NOW.set(datetime.now(UTC) if now is None else now.astimezone(UTC))
     try:
         return cast("_Part", _parser().parse(text)).query
-    except _Misread as error:
+    except Misread as error:
         raise InvalidQuery(error.message, text=text, column=error.position + 1, hint=error.hint) from None
     except UnexpectedInput as error:
         raise _unexpected(error, text) from None
     finally:
-        _now.reset(token)
-
-
-class _Misread(Exception):
-    """Something that the grammar allows and the language does not; ``position`` counts from 0."""
-
-    def __init__(self, position: int, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.position = position
-        self.message = message
-        self.hint = hint
+        NOW.reset(token)
 
 
 class _Part(NamedTuple):
@@ -162,15 +123,6 @@ class _Place(NamedTuple):
 
     field: Field
     position: int
-
-
-class _Raw(NamedTuple):
-    """A value before it is known what the field holds: as it is written, and where."""
-
-    text: str
-    quoted: bool
-    position: int
-    ago: Token | None = None
 
 
 @lru_cache(maxsize=1)
@@ -205,54 +157,68 @@ class _Builder(Transformer[Token, _Part]):
     def comparison(self, children: list[Any]) -> _Part:
         (field, position), sign, raw = children
         if sign == "!=":
-            return _denied(Compare(field, "=", _value(field, raw)), position)
+            return _denied(Compare(field, "=", value_of(field, raw)), position)
         operator = _OPERATORS[sign]
         if operator != "=" and not fields.is_ordered(field):
-            raise _Misread(sign.start_pos, f"'{field}' has no order", f"it can be compared with {_comparisons(field)}")
-        return _Part(Compare(field, operator, _value(field, raw, ordered=operator != "=")), position, 1)
+            raise Misread(sign.start_pos, f"'{field}' has no order", f"it can be compared with {_comparisons(field)}")
+        return _Part(Compare(field, operator, value_of(field, raw, ordered=operator != "=")), position, 1)
 
     def membership(self, children: list[Any]) -> _Part:
         field, position = children[0]
-        query = In(field, tuple(_value(field, raw) for raw in children[-1]))
+        query = In(field, tuple(value_of(field, raw) for raw in children[-1]))
         return _denied(query, position) if len(children) > 2 else _Part(query, position, 1)
 
     def likeness(self, children: list[Any]) -> _Part:
         (field, position), raw, token = children[0], children[-1], children[-2]
         if not fields.is_textual(field):
-            raise _Misread(token.start_pos, f"'{field}' is no text", f"it can be compared with {_comparisons(field)}")
-        query = Like(field, _text(raw))
+            raise Misread(token.start_pos, f"'{field}' is no text", f"it can be compared with {_comparisons(field)}")
+        query = Like(field, text_of(raw))
         return _denied(query, position) if len(children) > 3 else _Part(query, position, 1)
 
-    def items(self, children: list[_Raw]) -> list[_Raw]:
+    def items(self, children: list[Literal]) -> list[Literal]:
         return children
 
     def field(self, children: list[Token]) -> _Place:
         (token,) = children
         position = token.start_pos or 0
-        if _NUMBER.fullmatch(token):
+        if NUMBER.fullmatch(token):
             hint = f"as in lr > {token}; a key that looks like a number is quoted"
-            raise _Misread(position, f"'{token}' is a number, and a comparison begins with a path", hint)
+            raise Misread(position, f"'{token}' is a number, and a comparison begins with a path", hint)
         try:
-            return _Place(fields.find(parse_path(token)), position)
+            path = parse_path(token)
+            "".join(map(str, path)).encode()
+            return _Place(fields.find(path), position)
+        except UnicodeEncodeError:
+            raise Misread(position, "a key of the path is not text: it holds a lone surrogate") from None
         except InvalidPath as error:
-            raise _Misread(position, error.message, error.hint) from None
+            raise Misread(position, error.message, error.hint) from None
         except fields.Misnamed as error:
-            raise _Misread(position, error.message, error.hint) from None
+            raise Misread(position, error.message, error.hint) from None
 
-    def value(self, children: list[Token]) -> _Raw:
+    def value(self, children: list[Token]) -> Literal:
         token, position = children[0], children[0].start_pos or 0
-        if token.type == "WORD":
-            return _Raw(str(token), quoted=False, position=position, ago=children[1] if len(children) > 1 else None)
-        return _Raw(_string(token, position), quoted=True, position=position)
+        if token.type == "STRING":
+            return Literal(unquote(str(token), position), quoted=True, position=position)
+        for ago in children[1:]:
+            return Literal(str(token), quoted=False, position=position, ago=str(ago), ago_position=ago.start_pos or 0)
+        return Literal(str(token), quoted=False, position=position)
 
     item = value
+
+
+def _comparisons(field: Field) -> str:
+    """Return which comparisons make sense of a field, for people."""
+    found = ["=", "!="]
+    if fields.is_ordered(field):
+        found += ["<", "<=", ">", ">="]
+    return ", ".join([*found, "in", *(["like"] if fields.is_textual(field) else [])])
 
 
 def _joined(parts: list[_Part], query: Query, position: int | None = None) -> _Part:
     start = parts[0].position if position is None else position
     depth = 1 + max(part.depth for part in parts)
     if depth > MAX_DEPTH:
-        raise _Misread(start, f"the query is nested deeper than {MAX_DEPTH} levels", "leave out parentheses")
+        raise Misread(start, f"the query is nested deeper than {MAX_DEPTH} levels", "leave out parentheses")
     return _Part(query, start, depth)
 
 
@@ -267,110 +233,8 @@ def _refuse_keyword(token: Token) -> Token:
     if token.lower() in KEYWORDS:
         wanted = "a path" if token.type == "PATH" else "a value"
         message = f"{wanted} is expected here, and '{token}' is a word of the language"
-        raise _Misread(token.start_pos or 0, message, f'quoted it is {wanted}: "{token}"')
+        raise Misread(token.start_pos or 0, message, f'quoted it is {wanted}: "{token}"')
     return token
-
-
-def _string(token: Token, position: int) -> str:
-    body = str(token)
-    if body[0] == "'":
-        body = _SINGLE_QUOTED.sub(lambda match: {'"': '\\"', "\\'": "'"}.get(match[0], match[0]), body[1:-1])
-        body = f'"{body}"'
-    try:
-        text: str = _READ_STRING(body)
-        text.encode()
-    except ValueError:  # UnicodeEncodeError is one
-        raise _Misread(
-            position, f"{token[:40]} is not a string as JSON has it", "a backslash is written twice: \\\\"
-        ) from None
-    return text
-
-
-def _comparisons(field: Field) -> str:
-    """Return which comparisons make sense of a field, for people."""
-    found = ["=", "!="]
-    if fields.is_ordered(field):
-        found += ["<", "<=", ">", ">="]
-    return ", ".join([*found, "in", *(["like"] if fields.is_textual(field) else [])])
-
-
-def _value(field: Field, raw: _Raw, *, ordered: bool = False) -> Scalar | Period:
-    """Return what a written value means beside a field: where only text can stand, 2024 is text."""
-    holds = fields.kind_of(field).holds
-    if holds is Holds.TIME:
-        return _period(raw)
-    text = _text(raw)
-    if holds in (Holds.TEXT, Holds.LABELS):
-        return text
-    if holds in (Holds.HASH, Holds.HASHES):
-        return _prefix(raw)
-    value = text if raw.quoted else _scalar(raw)
-    is_number = type(value) in (int, float)
-    if holds in (Holds.NUMBER, Holds.COUNT) and not is_number and (value is not None or holds is Holds.COUNT):
-        raise _Misread(raw.position, f"'{field}' is a number, and '{raw.text}' is none")
-    if ordered and (value != value or not (is_number or isinstance(value, str))):
-        raise _Misread(raw.position, f"'{raw.text}' has no order", "only numbers and text are less or greater")
-    return value
-
-
-def _text(raw: _Raw) -> str:
-    if raw.ago is not None:
-        raise _Misread(raw.ago.start_pos or 0, f"cannot read on at '{raw.ago}'", "text with other signs is quoted")
-    return raw.text
-
-
-def _scalar(raw: _Raw) -> Scalar:
-    if raw.text in _WORDS:
-        return _WORDS[raw.text]
-    if not _NUMBER.fullmatch(raw.text):
-        return raw.text
-    if len(raw.text) > MAX_DIGITS:
-        raise _Misread(raw.position, f"the number has more than {MAX_DIGITS} digits")
-    if _INTEGER.fullmatch(raw.text):
-        return int(raw.text)
-    number = float(raw.text)
-    if isinf(number):
-        raise _Misread(raw.position, f"'{raw.text}' is beyond what a 64-bit float holds", "write inf or -inf")
-    return number
-
-
-def _prefix(raw: _Raw) -> str:
-    text = _text(raw)
-    if not is_prefix(text):
-        digits = f"{MIN_PREFIX_DIGITS} to {HASH_DIGITS} hexadecimal digits"
-        raise _Misread(raw.position, f"'{text}' is not a hash or the beginning of one", f"it has {digits}")
-    return text.lower()
-
-
-def _period(raw: _Raw) -> Period:
-    """Read a year, a month, a day, a moment, ``now``, or ``now - 7d``; without a zone it is UTC."""
-    text = raw.text if raw.ago is None else f"{raw.text} {raw.ago}"
-    try:
-        if match := _DAY.fullmatch(text):
-            return _calendar(*match.groups())
-        if match := _NOW.fullmatch(text):
-            moment = _now.get()
-            if match[1]:
-                moment -= timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-            return Period(moment, moment)
-        moment = datetime.fromisoformat(text if _DATED.match(text) else "")
-        moment = moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError, KeyError):
-        raise _Misread(
-            raw.position,
-            f"'{text}' is not a time",
-            "such as 2026-10-01, '2026-10-01T12:00Z', or now - 7d (s min h d w)",
-        ) from None
-    return Period(moment, moment)
-
-
-def _calendar(year: str, month: str | None, day: str | None) -> Period:
-    first = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
-    last = first
-    if day is None:
-        last_month = int(month or 12)
-        last = datetime(first.year, last_month, monthrange(first.year, last_month)[1], tzinfo=UTC)
-    return Period(first, last + _ALL_BUT_A_MICROSECOND)
 
 
 def _unexpected(error: UnexpectedInput, text: str) -> InvalidQuery:
