@@ -3,23 +3,35 @@
 Three sorted tables of (first eight bytes of a hash, place in the pack): objects by their hash, records by what they are
 about, and members of sets and moves of names by the hash that their file names begin with. Folders of tags and names
 lie in the pack in one piece each; a fourth table says where.
+
+An index that lacked an entry would hide a file, so nothing in it is believed unchecked. Its header says of which pack it
+is, and has a checksum of its own. So has each of the 256 sections of a table, the hashes that begin with the same two
+digits: it is looked at when the section is first used, so that a lookup costs little however large the tables are.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
+from itertools import islice, pairwise
 from operator import le
 from typing import NamedTuple
+from zlib import crc32
 
 from gemexp.store import pack_format
 
-_MAGIC = b"GXPINDX1"
+_MAGIC = b"GXPINDX2"
 _ORDER = 0x0102030405060708  # reads differently on a machine of the other byte order
-_HEADER_WORDS = 8
+_SECTIONS = 256
+_TABLES = 3
+_WORDS_AT = len(_MAGIC) + 32
+# The order of bytes, the pack's size, whether it is damaged, the folders' size and checksum; where the sections of each
+# table end, and their checksums; the checksum of all that.
+_WORDS = 5 + 2 * _TABLES * _SECTIONS + 1
+_HEADER_BYTES = _WORDS_AT + 8 * _WORDS
 _FULL = (1 << 64) - 1
 
 OBJECTS, RECORDS, MEMBERS = range(3)
@@ -37,30 +49,57 @@ class PackIndex:
     """The tables of one pack.
 
     Args:
-        data: What `build` returned, or the mapped file that holds it.
+        data: What `Builder.finish` returned, or the mapped file that holds it.
+        pack: The pack's hash.
+        pack_size: Its bytes.
+        remake: Builds the index anew, where it turns out to be damaged; None if it was just built.
+
+    Raises:
+        ValueError: It is not an index of this version, machine and pack, or is damaged.
     """
 
-    def __init__(self, data: bytes | memoryview) -> None:
-        words = memoryview(data)[len(_MAGIC) : len(_MAGIC) + 8 * _HEADER_WORDS].cast("Q")
-        if bytes(data[: len(_MAGIC)]) != _MAGIC or len(words) != _HEADER_WORDS or words[0] != _ORDER:
-            raise ValueError("is not an index of this version and machine")
-        self.pack_size, self.damaged, *counts, folders = words[1:7]
-        at = len(_MAGIC) + 8 * _HEADER_WORDS
-        self._tables: list[tuple[Sequence[int], Sequence[int]]] = []
-        for count in counts:
-            keys, places = at, at + 8 * count
-            at = places + 8 * count
-            view = memoryview(data)
-            self._tables.append((view[keys:places].cast("Q"), view[places:at].cast("Q")))
-        if at + folders != len(data):
+    def __init__(
+        self, data: bytes | memoryview, pack: str, pack_size: int, remake: Callable[[], bytes] | None = None
+    ) -> None:
+        self._remake = remake
+        self._read(data)
+        if (self._pack, self.pack_size) != (pack, pack_size):
+            raise ValueError("is another pack's index")
+
+    def _read(self, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        head = view[:_HEADER_BYTES]
+        if len(head) < _HEADER_BYTES or head[: len(_MAGIC)] != _MAGIC:
+            raise ValueError("is not an index of this version")
+        words = head[_WORDS_AT:].cast("Q").tolist()
+        if words[0] != _ORDER or words[-1] != crc32(head[:-8]):
+            raise ValueError("is damaged, or another machine's index")
+        self._pack = bytes(head[len(_MAGIC) : _WORDS_AT]).hex()
+        self.pack_size, damaged, folders, self._folders_sum = words[1:5]
+        self.damaged = bool(damaged)
+        self._ends = words[5 : 5 + _TABLES * _SECTIONS]
+        self._sums = words[5 + _TABLES * _SECTIONS : -1]
+        counts = self._ends[_SECTIONS - 1 :: _SECTIONS]
+        if _HEADER_BYTES + 16 * sum(counts) + folders != len(view):
             raise ValueError("is cut short")
-        self._folders_text = memoryview(data)[at:]
+        self._tables: list[tuple[memoryview, memoryview]] = []
+        at = _HEADER_BYTES
+        for count in counts:
+            middle, end = at + 8 * count, at + 16 * count
+            self._tables.append((view[at:middle].cast("Q"), view[middle:end].cast("Q")))
+            at = end
+        self._folders_text = view[at:]
         self._folders: dict[str, FolderPlace] | None = None
+        self._sound = bytearray(_TABLES * _SECTIONS)
+        if self._remake is None:
+            self._sound = bytearray(b"\1" * len(self._sound))
 
     @property
     def folders(self) -> dict[str, FolderPlace]:
         """The folders of sets and names in the pack, by path."""
         if self._folders is None:
+            if self._remake is not None and crc32(self._folders_text) != self._folders_sum:
+                self._make_anew()
             self._folders = {path: FolderPlace(*place) for path, *place in json.loads(bytes(self._folders_text))}
         return self._folders
 
@@ -69,31 +108,55 @@ class PackIndex:
         return len(self._tables[table][0])
 
     def places(self, table: int, digits: str) -> Sequence[int]:
-        """Return where entries may be whose hash begins with some digits: those that agree in the first 16."""
-        keys, places = self._tables[table]
+        """Return where entries may be whose hash begins with some digits: those that agree in the first 16.
+
+        Args:
+            table: Which table.
+            digits: At least two.
+        """
         low = first_word(digits)
-        if len(digits) >= 16:
-            start = bisect_left(keys, low)
-            if start == len(keys) or keys[start] != low:
-                return ()
-            return places[start : bisect_right(keys, low, start)]
-        start = bisect_left(keys, low)
-        return places[start : bisect_right(keys, low | (_FULL >> (4 * len(digits))), start)]
+        section = table * _SECTIONS + (low >> 56)
+        if not self._sound[section]:
+            self._check(section)
+        keys, places = self._tables[table]
+        start, end = self._section(section)
+        start = bisect_left(keys, low, start, end)
+        if len(digits) < 16:
+            return places[start : bisect_right(keys, low | (_FULL >> (4 * len(digits))), start, end)]
+        if start == end or keys[start] != low:
+            return ()
+        return places[start : bisect_right(keys, low, start, end)]
 
     def fan_outs(self, table: int) -> list[str]:
         """Return the first two digits that occur in a table, each once, sorted."""
-        keys = self._tables[table][0]
-        found, at = [], 0
-        while at < len(keys):
-            byte = keys[at] >> 56
-            found.append(f"{byte:02x}")
-            at = bisect_right(keys, (byte << 56) | (_FULL >> 8), at)
-        return found
+        sections = (self._section(table * _SECTIONS + byte) for byte in range(_SECTIONS))
+        return [f"{byte:02x}" for byte, (start, end) in enumerate(sections) if start < end]
 
     def span(self, table: int) -> tuple[int, int]:
         """Return the first and the last place of a table."""
+        for section in range(table * _SECTIONS, (table + 1) * _SECTIONS):
+            if not self._sound[section]:
+                self._check(section)
         places = self._tables[table][1]
         return (min(places), max(places)) if len(places) else (0, 0)
+
+    def _section(self, section: int) -> tuple[int, int]:
+        """Return where a section of a table begins and ends."""
+        return (self._ends[section - 1] if section % _SECTIONS else 0, self._ends[section])
+
+    def _check(self, section: int) -> None:
+        """Look at a section's checksum before it is used for the first time."""
+        keys, places = self._tables[section // _SECTIONS]
+        start, end = self._section(section)
+        if crc32(places[start:end], crc32(keys[start:end])) == self._sums[section]:
+            self._sound[section] = 1
+        else:
+            self._make_anew()
+
+    def _make_anew(self) -> None:
+        if self._remake is not None:
+            data, self._remake = self._remake(), None
+            self._read(data)
 
 
 def first_word(digits: str) -> int:
@@ -132,22 +195,27 @@ class Builder:
             self._folders.append((pack_format.to_path(key).rpartition("/")[0], start, end, 1))
         return key[at : at + 8]
 
-    def finish(self, pack_size: int, *, damaged: bool) -> bytes:
-        """Return the tables as bytes."""
+    def finish(self, pack: str, pack_size: int, *, damaged: bool) -> bytes:
+        """Return the index as bytes.
+
+        Args:
+            pack: The pack's hash.
+            pack_size: Its bytes.
+            damaged: Its bytes are not those that its name promises.
+        """
         tables = [_sorted(*table) for table in self._tables]
         folders = json.dumps(self._folders, separators=(",", ":")).encode()
-        header = [_ORDER, pack_size, int(damaged), *(len(keys) for keys, _ in tables), len(folders), 0]
-        parts = [_MAGIC, array("Q", header).tobytes()]
+        words = array("Q", [_ORDER, pack_size, int(damaged), len(folders), crc32(folders)])
+        ends = [[bisect_right(keys, (byte << 56) | (_FULL >> 8)) for byte in range(_SECTIONS)] for keys, _ in tables]
+        for found in ends:
+            words.extend(found)
+        for (keys, places), found in zip(tables, ends, strict=True):
+            for start, end in pairwise([0, *found]):
+                words.append(crc32(memoryview(places)[start:end], crc32(memoryview(keys)[start:end])))
+        head = b"".join((_MAGIC, bytes.fromhex(pack), words.tobytes()))
+        parts = [head, crc32(head).to_bytes(8, sys.byteorder)]
         parts += [part.tobytes() for table in tables for part in table]
         return b"".join([*parts, folders])
-
-
-def build(entries: Iterable[pack_format.Frame], pack_size: int, *, damaged: bool) -> bytes:
-    """Return the tables of a pack whose frames are at hand."""
-    builder = Builder()
-    for entry in entries:
-        builder.add(entry.key, entry.start, entry.end)
-    return builder.finish(pack_size, damaged=damaged)
 
 
 def _sorted(keys: array[int], places: array[int]) -> tuple[array[int], array[int]]:

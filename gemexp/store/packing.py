@@ -71,7 +71,7 @@ def write(folder: Folder, entries: Iterable[Entry]) -> Packed:
             os.unlink(temporary)
     if not count:
         return Packed(None, 0, 0, 0)
-    folder.note(layout.pack_index_path(name), builder.finish(size, damaged=False))
+    folder.note(layout.pack_index_path(name), builder.finish(name, size, damaged=False))
     if folder.on_commit is not None:
         folder.on_commit([layout.pack_path(name)])
     return Packed(name, count, size, 0)

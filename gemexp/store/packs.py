@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import stat
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
-from gemexp.digest import HASH_DIGITS, is_hash, is_hex
-from gemexp.errors import Corrupt, InvalidInput
+from gemexp.digest import HASH_DIGITS, is_hex
+from gemexp.errors import Corrupt, DamageWarning, InvalidInput, StoreUnreadable
 from gemexp.store import durable, layout, pack_format, pack_index
 from gemexp.store.pack_format import Frame
 from gemexp.store.pack_index import MEMBERS, OBJECTS, RECORDS, PackIndex
@@ -19,35 +22,62 @@ from gemexp.store.pack_index import MEMBERS, OBJECTS, RECORDS, PackIndex
 _MTIME_DOUBT_NS: Final = 2_000_000_000
 _TABLES: Final = {layout.OBJECTS: OBJECTS, layout.INDEX: RECORDS}
 _STEP_BYTES: Final = 1 << 20
+_DAMAGED: Final = "is damaged, and what is not whole in it was passed over"
 
 
 class Pack:
     """One pack, mapped into memory.
 
     Args:
-        root: The store's folder.
         name: The pack's hash.
+        content: Its bytes.
+        index: Where its entries lie; built anew if it is None.
 
-    Raises:
-        FileNotFoundError: It is gone.
-        StoreUnreadable: The file system refused.
-        Corrupt: It is no pack at all.
+    Attributes:
+        on_damage: Called when an entry is no longer where the index says.
     """
 
-    def __init__(self, root: str, name: str) -> None:
+    def __init__(self, name: str, content: bytes | mmap.mmap, index: PackIndex | None = None) -> None:
         self.name = name
         self.path = layout.pack_path(name)
-        self._full_path = f"{root}/{self.path}"
-        descriptor = durable.open_to_read(root, self.path)
-        try:
-            self.size = os.fstat(descriptor).st_size
-            head = os.read(descriptor, len(pack_format.MAGIC))
-            if head != pack_format.MAGIC:
-                raise Corrupt("is not a pack", path=self.path)
-            self.bytes = mmap.mmap(descriptor, self.size, access=mmap.ACCESS_READ)
-        finally:
-            os.close(descriptor)
-        self.index = self._load_index(root)
+        self.bytes = content
+        self.size = len(content)
+        self.index = index or PackIndex(build_index(name, content), name, self.size)
+        self.on_damage: Callable[[], None] | None = None
+
+    @classmethod
+    def open(cls, root: str, name: str, *, cached: bool = True) -> Pack:
+        """Open a pack of a store.
+
+        Args:
+            root: The store's folder.
+            name: The pack's hash.
+            cached: Use the index in ``local/``, and leave one there.
+
+        Raises:
+            FileNotFoundError: It is gone.
+            StoreUnreadable: The file system refused.
+            Corrupt: It is no pack at all.
+        """
+        content = _mapped(root, layout.pack_path(name))
+        if not cached:
+            return cls(name, content)
+        where = layout.pack_index_path(name)
+
+        def remake() -> bytes:
+            data = build_index(name, content)
+            if not PackIndex(data, name, len(content)).damaged:  # once it is mended, its name is the same
+                durable.note(root, where, data)
+            return data
+
+        with contextlib.suppress(OSError, ValueError, Corrupt, StoreUnreadable):
+            descriptor = durable.open_to_read(root, where)
+            try:
+                mapped = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+            finally:
+                os.close(descriptor)
+            return cls(name, content, PackIndex(mapped, name, len(content), remake))
+        return cls(name, content, PackIndex(remake(), name, len(content)))
 
     def find(self, path: str) -> Frame | None:
         """Return the frame of a path, or None."""
@@ -58,10 +88,17 @@ class Pack:
         table = OBJECTS if key[0] == pack_format.OBJECT else RECORDS if key[0] == pack_format.RECORD else MEMBERS
         start = pack_format.name_start(key)
         for place in self.index.places(table, key[start : start + 8].hex()):
-            found = pack_format.read_frame(self.bytes, place)
+            found = self._frame(place)
             if found is not None and found.key == key:
                 return found
         return None
+
+    def _frame(self, place: int) -> Frame | None:
+        """Return the frame that the index says is at a place; None if it was damaged since."""
+        found = pack_format.read_frame(self.bytes, place)
+        if found is None and self.on_damage is not None:
+            self.on_damage()
+        return found
 
     def has_folder(self, path: str) -> bool:
         """Tell whether a path is a folder of sets or names that has entries."""
@@ -91,7 +128,7 @@ class Pack:
         if not layout.parse_fan_out(fan_out) or not is_hex(digits) or not fan_out.startswith(digits[:2]):
             return
         for place in self.index.places(table, digits if len(digits) > 2 else fan_out):
-            found = pack_format.read_frame(self.bytes, place)
+            found = self._frame(place)
             if found is not None:
                 name = pack_format.file_name(found.key)
                 if name.startswith(prefix):
@@ -109,13 +146,13 @@ class Pack:
         places = self.index.places(_TABLES[top], fan_out) if layout.parse_fan_out(fan_out) else ()
         if not len(places):
             return (0, 0)
-        last = pack_format.read_frame(self.bytes, places[-1])
+        last = self._frame(places[-1])
         return (places[0], self.size if last is None else last.end)
 
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs`` whose names begin with a hash."""
         for place in self.index.places(MEMBERS, config_hash):
-            found = pack_format.read_frame(self.bytes, place)
+            found = self._frame(place)
             if found is not None:
                 with contextlib.suppress(ValueError):
                     path = pack_format.path_unchecked(found.key)
@@ -124,43 +161,40 @@ class Pack:
 
     def paths(self, start: int = len(pack_format.MAGIC), end: int | None = None) -> Iterator[tuple[str, bytes]]:
         """Yield (path, data) of the entries that can be read, all or those between two places, in order."""
-        with open(self._full_path, "rb") as file:
-            for frame, data in pack_format.frames(file, start, self.size if end is None else end):
-                with contextlib.suppress(Corrupt):
-                    yield pack_format.to_path(frame.key), data
+        for frame in pack_format.entries(self.bytes, start, self.size if end is None else end):
+            if frame.start != start and self.on_damage is not None:
+                self.on_damage()
+            start = frame.end
+            yield pack_format.path_unchecked(frame.key), self.data(frame)
 
     def keyed(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, data) of every entry that can be read, in order."""
-        with open(self._full_path, "rb") as file:
-            for frame, data in pack_format.frames(file, len(pack_format.MAGIC), self.size):
-                yield frame.key, data
+        for frame in pack_format.entries(self.bytes, len(pack_format.MAGIC), self.size):
+            yield frame.key, self.data(frame)
 
-    def _load_index(self, root: str) -> PackIndex:
-        where = layout.pack_index_path(self.name)
-        with contextlib.suppress(OSError, ValueError):
-            descriptor = durable.open_to_read(root, where)
-            try:
-                index = PackIndex(memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)))
-            finally:
-                os.close(descriptor)
-            if index.pack_size == self.size:
-                return index
-        data = self._build_index()
-        durable.note(root, where, data)
-        return PackIndex(data)
 
-    def _build_index(self) -> bytes:
-        builder = pack_index.Builder()
-        digest = sha256()
-        whole = len(pack_format.MAGIC)
-        with open(self._full_path, "rb") as file:
-            while step := file.read(_STEP_BYTES):
-                digest.update(step)
-            for frame, _ in pack_format.frames(file, whole, self.size):
-                with contextlib.suppress(Corrupt):
-                    pack_format.to_path(frame.key)
-                    builder.add(frame.key, frame.start, frame.end)
-        return builder.finish(self.size, damaged=digest.hexdigest() != self.name)
+def build_index(name: str, content: bytes | mmap.mmap) -> bytes:
+    """Return the index of a pack, which says as well whether the pack is what its name promises."""
+    builder = pack_index.Builder()
+    digest = sha256()
+    for start in range(0, len(content), _STEP_BYTES):
+        digest.update(content[start : start + _STEP_BYTES])
+        pack_format.release(content, start, start + _STEP_BYTES)
+    for frame in pack_format.entries(content, len(pack_format.MAGIC), len(content)):
+        builder.add(frame.key, frame.start, frame.end)
+    return builder.finish(name, len(content), damaged=digest.hexdigest() != name)
+
+
+def _mapped(root: str, path: str) -> mmap.mmap:
+    descriptor = durable.open_to_read(root, path)
+    try:
+        if os.read(descriptor, len(pack_format.MAGIC)) != pack_format.MAGIC:
+            raise Corrupt("is not a pack", path=path)
+        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise durable.unreadable(error, root, path) from None
+    finally:
+        os.close(descriptor)
 
 
 class Packs:
@@ -168,40 +202,74 @@ class Packs:
 
     Args:
         root: The store's folder.
+        cached: Use the indexes in ``local/``, and leave new ones there.
+
+    Attributes:
+        warns: Whether damage is warned of; what reports it itself needs no warning.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, cached: bool = True) -> None:
         self._root = root
+        self._cached = cached
         self._open: dict[str, Pack] = {}
         self._bad: set[str] = set()
         self._listed_at = -1
+        self.warns = True
 
     def all(self) -> list[Pack]:
-        """Return the packs that there are now."""
+        """Return the packs that there are now.
+
+        Raises:
+            StoreUnreadable: The file system refused.
+            Corrupt: Their folder is a symbolic link.
+        """
         try:
-            changed = os.stat(f"{self._root}/{layout.PACKS}").st_mtime_ns
-        except OSError:
+            status = os.lstat(f"{self._root}/{layout.PACKS}")
+        except (FileNotFoundError, NotADirectoryError):
             self._open.clear()
             return []
-        if changed != self._listed_at:
-            self._list(changed)
+        except OSError as error:
+            raise durable.unreadable(error, self._root, layout.PACKS) from None
+        if status.st_mtime_ns != self._listed_at:
+            if stat.S_ISLNK(status.st_mode):
+                raise Corrupt("is a symbolic link, which a store never holds", path=layout.PACKS)
+            began = time.time_ns()
+            while not self._list():
+                pass
+            self._listed_at = status.st_mtime_ns if began - status.st_mtime_ns > _MTIME_DOUBT_NS else -1
         return list(self._open.values())
 
-    def _list(self, changed: int) -> None:
-        began = time.time_ns()
-        names = {
-            name[: -len(layout.PACK_SUFFIX)]
-            for name in os.listdir(f"{self._root}/{layout.PACKS}")
-            if name.endswith(layout.PACK_SUFFIX) and is_hash(name[: -len(layout.PACK_SUFFIX)])
-        }
+    def _list(self) -> bool:
+        """Open what is new; tell whether all that was listed could be opened.
+
+        What has gone in the meantime lies in another pack now, which the listing may have missed.
+        """
+        try:
+            names = set(filter(None, map(layout.parse_pack_name, os.listdir(f"{self._root}/{layout.PACKS}"))))
+        except (FileNotFoundError, NotADirectoryError):
+            names = set()
+        except OSError as error:
+            raise durable.unreadable(error, self._root, layout.PACKS) from None
         for name in self._open.keys() - names:
             del self._open[name]
         for name in sorted(names - self._open.keys()):
             try:
-                self._open[name] = Pack(self._root, name)
-            except (FileNotFoundError, Corrupt):
-                continue  # fsck names it
-        self._listed_at = changed if began - changed > _MTIME_DOUBT_NS else -1
+                self._open[name] = Pack.open(self._root, name, cached=self._cached)
+            except FileNotFoundError:
+                return False
+            except Corrupt as error:
+                self._tell(name, error.message)
+            else:
+                self._open[name].on_damage = partial(self._tell, name, _DAMAGED)
+                if self._open[name].index.damaged:
+                    self._tell(name, _DAMAGED)
+        return True
+
+    def _tell(self, name: str, message: str) -> None:
+        if self.warns and name not in self._bad:
+            self._bad.add(name)
+            text = f"'{layout.pack_path(name)}' {message}; gemexp fsck tells more"
+            warnings.warn(text, DamageWarning, stacklevel=4)
 
     def find(self, path: str) -> tuple[Pack, Frame] | None:
         """Return where a path is, or None if no pack has it."""
@@ -239,9 +307,13 @@ class Packs:
 
     def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes]]:
         """Yield (name, bytes) of the entries in a folder; see `gemexp.store.tree.Tree`."""
-        for pack in self.all():
+        packs = self.all()
+        seen = set()
+        for pack in packs:
             for name, data in pack.entries(path):
-                if len(data) <= limit:
+                if len(data) <= limit and name not in seen:
+                    if len(packs) > 1:
+                        seen.add(name)
                     yield name, data
 
     def memberships(self, config_hash: str) -> Iterator[str]:
