@@ -4,8 +4,8 @@ Three sorted tables of (first eight bytes of a hash, place in the pack): objects
 about, and members of sets and moves of names by the hash that their file names begin with. Folders of tags and names
 lie in the pack in one piece each; a fourth table says where.
 
-An index that lacked an entry would hide a file, so nothing in it is believed unchecked. Its header says of which pack it
-is, and has a checksum of its own. So has each of the 256 sections of a table, the hashes that begin with the same two
+An index that lacked an entry would hide a file, so nothing in it is believed unchecked. Its header says of which pack
+it is, and has a checksum of its own. So has each of the 256 sections of a table, the hashes that begin with the same two
 digits: it is looked at when the section is first used, so that a lookup costs little however large the tables are.
 """
 
