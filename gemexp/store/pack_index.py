@@ -5,13 +5,13 @@ about, and members of sets and moves of names by the hash that their file names 
 lie in the pack in one piece each; a fourth table says where.
 
 An index that lacked an entry would hide a file, so nothing in it is believed unchecked. Its header says of which pack
-it is, and has a checksum of its own. So has each of the 256 sections of a table, the hashes that begin with the same two
-digits: it is looked at when the section is first used, so that a lookup costs little however large the tables are.
+it is, and has a checksum of its own. So has each of the 256 sections of a table, the hashes that begin with the same
+two digits: it is looked at when the section is first used, so that a lookup costs little however large the tables
+are.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
@@ -100,7 +100,8 @@ class PackIndex:
         if self._folders is None:
             if self._remake is not None and crc32(self._folders_text) != self._folders_sum:
                 self._make_anew()
-            self._folders = {path: FolderPlace(*place) for path, *place in json.loads(bytes(self._folders_text))}
+            lines = (line.split(" ") for line in str(self._folders_text, "ascii").splitlines())
+            self._folders = {path: FolderPlace(*map(int, place)) for path, *place in lines}
         return self._folders
 
     def count(self, table: int) -> int:
@@ -204,7 +205,7 @@ class Builder:
             damaged: Its bytes are not those that its name promises.
         """
         tables = [_sorted(*table) for table in self._tables]
-        folders = json.dumps(self._folders, separators=(",", ":")).encode()
+        folders = "".join(f"{path} {start} {end} {count}\n" for path, start, end, count in self._folders).encode()
         words = array("Q", [_ORDER, pack_size, int(damaged), len(folders), crc32(folders)])
         ends = [[bisect_right(keys, (byte << 56) | (_FULL >> 8)) for byte in range(_SECTIONS)] for keys, _ in tables]
         for found in ends:
