@@ -176,7 +176,7 @@ class _Plan:
 
     def _reverse_description(self, config: str, before: Metadata, heads: tuple[str, ...], *, changed: bool) -> None:
         if changed:
-            self._tell("describe", config, before.description, left="it was described since")
+            self._tell("describe", config, left="it was described since")
             return
         texts = [*reversed(before.other_descriptions), before.description]
         for text, moment in zip(texts, _moments(len(texts)), strict=True):

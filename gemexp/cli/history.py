@@ -189,7 +189,7 @@ def _reversal_line(one: Reversal) -> str:
     return {
         "alias": f"alias {subject}" + (f" = {value[:12]}" if value else " taken away"),
         "delete": f"delete {config}",
-        "describe": f"describe {config} {quote(one.value or '')}",
+        "describe": f"describe {config}" + ("" if one.value is None else f" {quote(one.value)}"),
         "name": f"name {subject}" + (f" = {value[:12]}" if value else " taken away"),
         "register": f"registration of {config}",
         "restore": f"restore {config}",
