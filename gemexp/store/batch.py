@@ -17,6 +17,23 @@ from gemexp.store import durable, layout
 from gemexp.store.packs import Packs
 
 
+class Synced:
+    """What this process has seen synced: folders' own entries, and packs.
+
+    Packing removes folders, and whoever makes one again may not have synced it yet.
+    """
+
+    def __init__(self) -> None:
+        self.paths: set[str] = set()
+        self._stamp: object = None
+
+    def forget_unless(self, stamp: object) -> None:
+        """Forget everything if the packs are others than before."""
+        if stamp != self._stamp:
+            self.paths.clear()
+            self._stamp = stamp
+
+
 class Batch:
     """Files to be created together: all of them written and synced, or an error and nothing acknowledged.
 
@@ -30,11 +47,11 @@ class Batch:
     """
 
     def __init__(
-        self, root: str, packs: Packs, durable: set[str], on_commit: Callable[[Collection[str]], None] | None = None
+        self, root: str, packs: Packs, synced: Synced, on_commit: Callable[[Collection[str]], None] | None = None
     ) -> None:
         self._root = root
         self._packs = packs
-        self._durable = durable
+        self._synced = synced
         self._on_commit = on_commit
         self._wanted: dict[str, bytes] = {}
         self._empty: str | None = None
@@ -65,33 +82,40 @@ class Batch:
         """
         wanted, self._wanted = self._wanted, {}
         self.created = set()
-        wanted = self._leave_packed(wanted)
         while wanted:
-            self._commit(wanted)
-            # A collector may have taken a file away between our finding it there and the names that keep it alive,
-            # and a packer a loose file that it has put into a pack.
-            gone = {path: data for path, data in wanted.items() if not os.access(f"{self._root}/{path}", os.F_OK)}
-            wanted = self._leave_packed(gone)
+            stamp = self._packs.stamp()
+            self._synced.forget_unless(stamp)
+            loose = self._leave_packed(wanted)
+            again = self._commit(loose) if loose else set()
+            # A collector may have taken a file away between our finding it there and the names that keep it alive.
+            again.update(path for path in loose if not os.access(f"{self._root}/{path}", os.F_OK))
+            if self._packs.stamp() != stamp:  # or a pack; and a packer may have removed files and folders
+                again.update(wanted)
+            wanted = {path: data for path, data in wanted.items() if path in again}
         if self._on_commit is not None and self.created:
             self._on_commit(self.created)
 
     def _leave_packed(self, wanted: dict[str, bytes]) -> dict[str, bytes]:
         """Return what no pack holds; packs that hold the rest are synced, since their writers may not have done so."""
         left = {}
+        self._packs.all()  # those that have gone are not asked
         for path, data in wanted.items():
             pack = self._packs.holding(path, data)
             if pack is None:
                 left[path] = data
-            elif pack.path not in self._durable:
+            elif pack.path not in self._synced.paths:
                 try:
                     for one in (pack.path, layout.PACKS, "."):
                         durable.sync_path(f"{self._root}/{one}")
+                except FileNotFoundError:
+                    continue  # `commit` sees that it has gone
                 except OSError as error:
                     raise durable.unwritable(error, self._root) from None
-                self._durable.add(pack.path)
+                self._synced.paths.add(pack.path)
         return left
 
-    def _commit(self, wanted: dict[str, bytes]) -> None:
+    def _commit(self, wanted: dict[str, bytes]) -> set[str]:
+        """Create and sync files; return those whose folder went in the meantime."""
         self._empty = None
         staged: dict[str, str] = {}
         made: list[str] = []
@@ -101,7 +125,7 @@ class Batch:
             self._make_folders(missing, made)
             for path, data in missing.items():
                 self._place(path, data, staged.get(path))
-            self._sync(wanted)
+            return self._sync(wanted)
         except OSError as error:
             for folder in reversed(made):
                 with contextlib.suppress(OSError):  # not empty: another writer uses it
@@ -162,7 +186,7 @@ class Batch:
             self._make_folder(folder, made)
             return
         made.append(folder)
-        self._durable.discard(folder)
+        self._synced.paths.discard(folder)
 
     def _place(self, path: str, data: bytes, temporary: str | None) -> None:
         target = f"{self._root}/{path}"
@@ -206,21 +230,30 @@ class Batch:
         if not alone:
             self._empty = path
 
-    def _sync(self, wanted: dict[str, bytes]) -> None:
-        """Sync what is not yet known to be durable, file by file and folder by folder, in order."""
+    def _sync(self, wanted: dict[str, bytes]) -> set[str]:
+        """Sync what is not yet known to be durable, file by file and folder by folder, in order.
+
+        Returns:
+            The files whose folder has gone, with them or before they came back.
+        """
         synced: set[str] = set()
+        gone = set()
         for path in wanted:
             if path not in self.created:  # found there: its writer may not have synced it yet
                 with contextlib.suppress(FileNotFoundError):  # a collector took it: `commit` sees that
                     durable.sync_path(f"{self._root}/{path}")
             folder = path.rpartition("/")[0]
-            if folder not in synced:
-                synced.add(folder)
-                durable.sync_path(f"{self._root}/{folder}")
-            for parent in _parents(path):
-                if parent not in self._durable:
-                    durable.sync_path(f"{self._root}/{parent.rpartition('/')[0]}")
-                    self._durable.add(parent)
+            try:
+                if folder not in synced:
+                    durable.sync_path(f"{self._root}/{folder}")
+                    synced.add(folder)
+                for parent in _parents(path):
+                    if parent not in self._synced.paths:
+                        durable.sync_path(f"{self._root}/{parent.rpartition('/')[0]}")
+                        self._synced.paths.add(parent)
+            except FileNotFoundError:
+                gone.add(path)
+        return gone
 
 
 def _parents(path: str) -> Iterator[str]:

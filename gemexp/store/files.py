@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from gemexp.store import durable
-from gemexp.store.batch import Batch
+from gemexp.store.batch import Batch, Synced
 from gemexp.store.loose import LooseFiles
 from gemexp.store.packs import Packs
 
@@ -27,7 +27,7 @@ class Folder:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._durable: set[str] = set()  # folders whose own entry this process has seen synced
+        self._synced = Synced()
         self.loose = LooseFiles(root)
         self.packs = Packs(root)
         self.on_commit: Callable[[Collection[str]], None] | None = None
@@ -163,7 +163,7 @@ class Folder:
 
     def batch(self) -> Batch:
         """Return an empty batch of files to create here."""
-        return Batch(self.root, self.packs, self._durable, self.on_commit)
+        return Batch(self.root, self.packs, self._synced, self.on_commit)
 
 
 def _union(loose: list[str], packed: set[str]) -> list[str]:

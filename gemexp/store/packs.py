@@ -239,6 +239,14 @@ class Packs:
             self._listed_at = status.st_mtime_ns if began - status.st_mtime_ns > _MTIME_DOUBT_NS else -1
         return list(self._open.values())
 
+    def stamp(self) -> object:
+        """Return something that is another when packs have come or gone."""
+        folder = f"{self._root}/{layout.PACKS}"
+        try:
+            return (os.stat(folder).st_mtime_ns, frozenset(os.listdir(folder)))
+        except OSError:
+            return None
+
     def _list(self) -> bool:
         """Open what is new; tell whether all that was listed could be opened.
 
