@@ -342,4 +342,5 @@ def _failed(arguments: tuple[str, ...], told: bytes) -> EngineFailed:
     lines = told.decode("utf-8", "replace").strip().splitlines()
     reason = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "it gave no reason"
     hint = next((line.removeprefix("hint: ") for line in lines[1:] if line.strip()), None)
-    return EngineFailed(f"git {arguments[0]} failed: {reason}", hint=hint)
+    command = arguments[2] if arguments[0] == "-c" else arguments[0]
+    return EngineFailed(f"git {command} failed: {reason}", hint=hint)

@@ -38,14 +38,12 @@ def git_status_command(session: Session, *, as_json: bool) -> None:
 def _lines(found: Uncommitted) -> Iterator[str]:
     from gemexp.cli import changes
 
-    if found.changes:
-        yield f"not committed yet: {changes.summary(found.changes)}"
-        yield from changes.lines(found.changes)
     left = [(found.unstaged, "not staged"), (found.staged, "staged")]
     counted = ", ".join(f"{count} file{'s' * (count != 1)} {state}" for count, state in left if count)
-    if counted:
-        yield counted
-    elif not found.changes and not found.modified and not found.deleted:
+    if counted or found.changes:
+        yield f"not committed yet: {counted or 'nothing that git looks at'}"
+        yield from changes.lines(found.changes)
+    elif not found.modified and not found.deleted:
         yield "all of the store is committed"
 
 

@@ -159,8 +159,10 @@ class CommitTree(Tree):
             try:
                 self._repository.fetch(self._missing)
             except EngineFailed as error:
-                error.hint = error.hint or "the clone is partial, and this needs what it has not fetched yet"
-                raise
+                hint = (
+                    "the clone is partial, and what it has not fetched yet is needed; run this again once it can be had"
+                )
+                raise EngineFailed(error.message, hint=hint) from None
             self._missing = set()
             return
         hint = "the clone is partial; clone it anew without --filter"
