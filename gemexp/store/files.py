@@ -98,24 +98,30 @@ class Folder:
             if not (missing_ok and isinstance(error, FileNotFoundError)):
                 raise durable.unwritable(error, self.root) from None
 
-    def remove(self, paths: Iterable[str]) -> None:
+    def remove(self, paths: Iterable[str]) -> int:
         """Remove files for good, those that a pack holds now, and the folders that are empty then.
+
+        Returns:
+            How many were there.
 
         Raises:
             StoreUnwritable: The file system refused.
         """
+        removed = 0
         try:
             folders = set()
             for path in paths:
                 folders.add(path.rpartition("/")[0])
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(f"{self.root}/{path}")
+                    removed += 1
             for folder in folders:
                 if folder.count("/"):
                     with contextlib.suppress(OSError):  # not empty
                         os.rmdir(f"{self.root}/{folder}")
         except OSError as error:
             raise durable.unwritable(error, self.root) from None
+        return removed
 
     def size(self, path: str) -> int:
         """Return a file's size in bytes; 0 if it is not there."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
 from gemexp.digest import hash_bytes
-from gemexp.errors import Corrupt, InvalidInput
+from gemexp.errors import Corrupt, InvalidInput, StoreUnreadable
 from gemexp.store import durable, layout, pack_format, pack_index
 from gemexp.store.files import Folder
+from gemexp.store.packs import Pack
 
 _STEP_BYTES = 1 << 20
-# Keys of loose files are sorted in memory; what they hold is read one by one.
 Entry = tuple[bytes, bytes]
 
 
@@ -26,21 +26,24 @@ class Packed(NamedTuple):
         pack: Hash of the new pack; None if there was nothing to pack.
         files: How many files it holds.
         size: Its bytes.
-        removed: How many loose files and packs it replaced.
+        loose: How many loose files it replaced.
+        packs: How many packs it replaced.
     """
 
     pack: str | None
     files: int
     size: int
-    removed: int
+    loose: int = 0
+    packs: int = 0
 
 
-def write(folder: Folder, entries: Iterable[Entry]) -> Packed:
+def write(folder: Folder, entries: Iterable[Entry], *, created: Collection[str] = ()) -> Packed:
     """Write a pack; when this returns, it is durable.
 
     Args:
         folder: The store.
         entries: Keys and data, sorted by key, each key once.
+        created: Paths of the records in it that are new in the store, for the journal.
 
     Raises:
         StoreUnwritable: The file system refused; nothing of the pack is left.
@@ -70,11 +73,11 @@ def write(folder: Folder, entries: Iterable[Entry]) -> Packed:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
     if not count:
-        return Packed(None, 0, 0, 0)
+        return Packed(None, 0, 0)
     folder.note(layout.pack_index_path(name), builder.finish(name, size, damaged=False))
-    if folder.on_commit is not None:
-        folder.on_commit([layout.pack_path(name)])
-    return Packed(name, count, size, 0)
+    if created and folder.on_commit is not None:
+        folder.on_commit(created)
+    return Packed(name, count, size)
 
 
 def _steps(entries: Iterable[Entry], builder: pack_index.Builder) -> Iterator[tuple[bytes, int]]:
@@ -120,50 +123,101 @@ def pack(folder: Folder, *, keep: Callable[[str], bool], progress: Callable[[int
     Raises:
         StoreUnwritable: The file system refused; nothing was removed that is not in a pack.
     """
-    loose = sorted((pack_format.to_key(path), path) for path in _loose_paths(folder) if not keep(path))
     packs = [one for one in folder.packs.all() if not keep(one.path) and not one.index.damaged]
-    if len(packs) < 2 and not loose:
-        return Packed(None, 0, 0, 0)
-    taken: list[str] = []
-    sources = [_read_loose(folder, loose, taken), *(one.keyed() for one in packs)]
-    written = write(folder, _once(heapq.merge(*sources, key=lambda entry: entry[0]), progress))
+    if len(packs) < 2 and next(_loose(folder, keep), None) is None:
+        return Packed(None, 0, 0)
+    damaged: set[str] = set()
+    sources = [_read_loose(folder, keep, damaged), *(one.keyed() for one in packs)]
+    written = write(folder, _once(heapq.merge(*sources, key=_key_of), progress))
     if written.pack is None:
         return written
-    _verify(folder, written.pack)
-    removed = [*taken, *(one.path for one in packs if one.name != written.pack)]
-    folder.remove(removed)
-    return written._replace(removed=len(removed))
+    new = verified(folder, written.pack)
+    loose = folder.remove(
+        path for _, path in _loose(folder, keep) if path not in damaged and new.find(path) is not None
+    )
+    replaced = folder.remove(one.path for one in packs if one.name != new.name)
+    forget_indexes(folder)
+    return written._replace(loose=loose, packs=replaced)
 
 
-def _loose_paths(folder: Folder) -> Iterator[str]:
-    """Yield the paths of the loose files that a pack can hold."""
-    for top in (layout.OBJECTS, layout.INDEX):
-        for fan_out in folder.loose.names(top):
-            yield from _packable(folder, f"{top}/{fan_out}")
-    # Marks of deletion stay loose: their age tells the collector when their time has come.
-    yield from _packable(folder, layout.MIGRATED)
-    for top in (layout.TAGS, layout.NAMES):
-        for name in folder.loose.names(top):
-            yield from _packable(folder, f"{top}/{name}")
+def without(folder: Folder, packs: Sequence[Pack], keys: Container[bytes]) -> Packed:
+    """Write one pack with what some packs hold, entries of some keys left out; nothing is removed.
+
+    Raises:
+        StoreUnwritable: The file system refused.
+    """
+    entries = heapq.merge(*(one.keyed() for one in packs), key=_key_of)
+    written = write(folder, _once(entry for entry in entries if entry[0] not in keys))
+    if written.pack is not None:
+        verified(folder, written.pack)
+    return written
 
 
-def _packable(folder: Folder, path: str) -> Iterator[str]:
+def verified(folder: Folder, name: str) -> Pack:
+    """Read a pack back from the disk before what it replaces is removed; return it.
+
+    Raises:
+        Corrupt: It does not hold what was written.
+    """
+    digest = sha256()
+    with open(f"{folder.root}/{layout.pack_path(name)}", "rb", buffering=0) as file:
+        if hasattr(os, "posix_fadvise"):  # not what is in memory
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        while step := file.read(_STEP_BYTES):
+            digest.update(step)
+    if digest.hexdigest() != name:
+        raise Corrupt("does not hold what was written", path=layout.pack_path(name), hint="nothing was removed")
+    return Pack.open(folder.root, name)
+
+
+def forget_indexes(folder: Folder) -> None:
+    """Remove the derived indexes of packs that are gone."""
+    found = folder.loose.names(layout.PACK_INDEXES)
+    there = set(map(layout.parse_pack_name, folder.loose.names(layout.PACKS)))
+    folder.remove(f"{layout.PACK_INDEXES}/{name}" for name in found if name.partition(".")[0] not in there)
+
+
+def _key_of(entry: Entry) -> bytes:
+    return entry[0]
+
+
+def _loose(folder: Folder, keep: Callable[[str], bool]) -> Iterator[tuple[bytes, str]]:
+    """Yield (key, path) of the loose files to pack, in order of key; one folder's names are held at a time.
+
+    Marks of deletion stay loose: their age tells the collector when their time has come.
+    """
+    for top in (layout.INDEX, layout.OBJECTS):
+        for fan_out in sorted(folder.loose.names(top)):
+            yield from _packable(folder, f"{top}/{fan_out}", keep)
+    yield from _packable(folder, layout.MIGRATED, keep)
+    for top in (layout.NAMES, layout.TAGS):
+        for name in sorted(folder.loose.names(top), key=lambda name: f"{name}/"):
+            yield from _packable(folder, f"{top}/{name}", keep)
+
+
+def _packable(folder: Folder, path: str, keep: Callable[[str], bool]) -> Iterator[tuple[bytes, str]]:
+    found = []
     for name in folder.loose.names(path):
-        with contextlib.suppress(InvalidInput):
-            pack_format.to_key(f"{path}/{name}")
-            yield f"{path}/{name}"
+        if not keep(f"{path}/{name}"):
+            with contextlib.suppress(InvalidInput):
+                found.append((pack_format.to_key(f"{path}/{name}"), name))
+    found.sort()
+    for key, name in found:
+        yield key, f"{path}/{name}"
 
 
-def _read_loose(folder: Folder, paths: list[tuple[bytes, str]], taken: list[str]) -> Iterator[Entry]:
-    """Yield the loose files that are whole, and note which they are."""
-    for key, path in paths:
+def _read_loose(folder: Folder, keep: Callable[[str], bool], damaged: set[str]) -> Iterator[Entry]:
+    """Yield the loose files that are whole, and note which are not."""
+    for key, path in _loose(folder, keep):
         try:
             data = folder.loose.read(path, pack_format.MAX_DATA_BYTES)
-        except Corrupt:
+        except (Corrupt, StoreUnreadable):
+            damaged.add(path)
             continue
         if data is not None and is_whole(key, data):
-            taken.append(path)
             yield key, data
+        else:
+            damaged.add(path)
 
 
 def is_whole(key: bytes, data: bytes) -> bool:
@@ -177,7 +231,7 @@ def is_whole(key: bytes, data: bytes) -> bool:
     return not data
 
 
-def _once(entries: Iterable[Entry], progress: Callable[[int], None]) -> Iterator[Entry]:
+def _once(entries: Iterable[Entry], progress: Callable[[int], None] = lambda _: None) -> Iterator[Entry]:
     """Yield each key once, only entries that are whole."""
     last, count = b"", 0
     for key, data in entries:
@@ -187,17 +241,3 @@ def _once(entries: Iterable[Entry], progress: Callable[[int], None]) -> Iterator
             if not count % 10_000:
                 progress(count)
             yield key, data
-
-
-def _verify(folder: Folder, name: str) -> None:
-    """Read a pack back from the disk before what it replaces is removed.
-
-    Raises:
-        Corrupt: It does not hold what was written.
-    """
-    digest = sha256()
-    with open(f"{folder.root}/{layout.pack_path(name)}", "rb") as file:
-        while step := file.read(_STEP_BYTES):
-            digest.update(step)
-    if digest.hexdigest() != name:
-        raise Corrupt("does not hold what was written", path=layout.pack_path(name), hint="nothing was removed")
