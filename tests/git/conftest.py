@@ -7,6 +7,7 @@ import sysconfig
 import pytest
 
 from gemexp import ExperimentRegistry
+from gemexp.cli import main
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +55,34 @@ def repository(tmp_path, monkeypatch, git):
     git("add", "-A")
     git("commit", "-q", "-m", "store")
     return folder
+
+
+@pytest.fixture
+def ours(repository):
+    """The repository's store, opened."""
+    return ExperimentRegistry(repository / ".gemexp")
+
+
+@pytest.fixture
+def commit(git):
+    """Commit the work tree as it is; return the commit's hash."""
+
+    def run(message="more"):
+        git("add", "-A")
+        git("commit", "-q", "--allow-empty", "-m", message)
+        return git("rev-parse", "HEAD").strip()
+
+    return run
+
+
+@pytest.fixture
+def cli(capsysbinary):
+    """Run a command in this process; return what it prints, and what it tells on standard error."""
+
+    def run(*arguments, code=0):
+        capsysbinary.readouterr()
+        assert main([str(argument) for argument in arguments]) == code, capsysbinary.readouterr()
+        out, err = capsysbinary.readouterr()
+        return out.decode(), err.decode()
+
+    return run
