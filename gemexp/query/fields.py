@@ -118,8 +118,8 @@ def find(path: Path) -> Field:
     elsewhere = f"for the hyperparameter write {_HYPERPARAMETERS}.{format_path(path)}"
     if not inside and rest:
         raise Misnamed(f"there is nothing inside the field '{root}'", elsewhere)
-    if inside == "name" and len(rest) != 1:
-        example = f'{root}."{format_path(rest)}"' if rest else f"{root}.sharpe"
+    if inside == "name" and (len(rest) != 1 or not isinstance(rest[0], str)):
+        example = f'{root}."{format_path(rest)}"' if len(rest) > 1 else f"{root}.sharpe"
         raise Misnamed(f"'{root}' is followed by one name, such as {example}", elsewhere)
     return Field(root, rest)
 

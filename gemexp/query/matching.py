@@ -161,7 +161,7 @@ def _atom(atom: Atom, bearers: Bearers) -> Predicate:
         return _hashed(atom, get)
     if kind.holds is Holds.LABELS:
         test = _on_labels(labels_of(atom))
-    elif isinstance(atom, Exists) and kind.holds is Holds.TEXT:
+    elif isinstance(atom, Exists) and kind.holds in (Holds.TEXT, Holds.COUNT):
         test = bool
     else:
         test = _test(atom)

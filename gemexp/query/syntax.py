@@ -105,7 +105,7 @@ class Like:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """There is such a value; a field of text, or of any number of labels, is not empty."""
+    """There is such a value; a field of text or of labels is not empty, a count not 0."""
 
     field: Field
 

@@ -262,6 +262,8 @@ def _expected(terminals: set[str], found: str) -> tuple[str, str | None]:
         return "a value", "a number, text, true, false, null, or a time"
     if "LSQB" in terminals:
         return "a list", "such as [3, 5]"
+    if "OPERATOR" in terminals and found.startswith("."):
+        return "a key after the dot", 'one with other signs is quoted: a."b c"'
     if "OPERATOR" in terminals:
         return "a comparison", "one of = != < <= > >=, in, not in, like, exists"
     if "PATH" in terminals:
