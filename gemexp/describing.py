@@ -47,6 +47,23 @@ def text_lines(text: str) -> Iterator[str]:
         yield "\t".join(map(visible, line.split("\t")))
 
 
+def damage(data: bytes, expected: str, digest: Callable[[bytes], str]) -> str:
+    """Say how a file was damaged, where that can be seen from its content.
+
+    Args:
+        data: What it holds.
+        expected: The hash that it should have.
+        digest: Returns the hash of bytes.
+    """
+    if not data:
+        return "it is empty"
+    if b"<<<<<<< " in data and b">>>>>>> " in data:
+        return "it holds the conflict markers of a merge"
+    if b"\r\n" in data and digest(data.replace(b"\r\n", b"\n")) == expected:
+        return "its line ends were converted"
+    return "its content has another hash"
+
+
 def move_line(name: Any, old: Collection[str | None], new: Any) -> str:
     """Return the line that says where a name moved.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
@@ -58,7 +59,7 @@ def set_up(repository: Repository, also: Iterable[str] = ()) -> Driven:
     stores = sorted({*find_stores(repository), *also})
     if not stores:
         raise NoStore(f"there is no store in the repository '{repository.folder}'", hint="gemexp init makes one")
-    settings = {"textconv": command(stores), "cachetextconv": "true", "binary": "true"}
+    settings = {"textconv": command(stores, _prepared(repository)), "cachetextconv": "true", "binary": "true"}
     current = {key: _setting(repository, key) for key in settings}
     attributes = repository.path("info/attributes")
     patterns = [_pattern(store, folder) + _ATTRIBUTE for store in stores for folder in _FOLDERS]
@@ -107,30 +108,35 @@ def find_stores(repository: Repository) -> list[str]:
     return sorted(found)
 
 
-def command(stores: Sequence[str]) -> str:
+def command(stores: Sequence[str], prepared: str) -> str:
     """Return the command by which git has a file's text made.
 
-    It starts the Python that gemexp runs in now, without what takes time: no site, no entry point. Where that is
-    gone, ``gemexp-textconv`` on the PATH; where that is not there either, plain bytes. git keeps every text together
-    with the command that made it, so bytes that it took for text would stay: the command then changes its own number,
-    which makes git forget them.
+    It takes a text that was made ahead of the same bytes; see `gemexp.ahead`. Else it starts the Python that gemexp
+    runs in now, without what takes time: no site, no entry point. Where that is gone, ``gemexp-textconv`` on the PATH;
+    where that is not there either, plain bytes. git keeps every text together with the command that made it, so bytes
+    that it took for text would stay: the command then changes its own number, which makes git forget them.
 
     It has to be one line, or git never finds again what it keeps; git puts ``"$@"`` behind it.
+
+    Args:
+        stores: Paths of stores within the repository.
+        prepared: The folder of texts that were made ahead.
     """
     module, folders = _importable()
-    start = (
-        f"import sys; sys.path.extend(sys.argv.pop(1).split({os.pathsep!r})); from gemexp.textconv import run; run()"
-    )
-    arguments = "".join(f"--store {shlex.quote(store or os.curdir)} " for store in stores) + '"$@"'
+    find = f'import sys; sys.path.extend(sys.argv.pop(1).split("{os.pathsep}"))'
+    start = f"{find}; from gemexp.textconv import run; run()"
+    arguments = "".join(f"--store {shlex.quote(store or os.curdir)} " for store in stores) + '"$1"'
     python = shlex.quote(sys.executable)
-    here = f"{python} -I -S -c {shlex.quote(start)} {shlex.quote(folders)} {arguments}"
+    here = f'{python} -I -S -c {shlex.quote(start)} {shlex.quote(folders)} --ahead "$d" "$PPID" {arguments}'
     setting = f"git config --local {_SECTION}.textconv"
     parts = [
-        f"n=0; : gemexp text {VERSION}",
-        f"if test -x {python} && test -f {shlex.quote(module)}; then {here} && return; fi",
-        f"if command -v {_PROGRAM} >/dev/null; then {_PROGRAM} {arguments} && return; fi",
+        f"n=0; : gemexp text {VERSION}; d={shlex.quote(prepared)}; t=$d/${{1##*/}}",
+        'case $1 in -*) set -- "./$1"; esac',
+        'test -f "$t.raw" && cmp -s "$t.raw" "$1" && cat "$t" && return',
+        f"test -x {python} && test -f {shlex.quote(module)} && {here} && return",
+        f"command -v {_PROGRAM} >/dev/null && {_PROGRAM} {arguments} && return",
         f'{setting} "$({setting} | sed "s/n=$n;/n=$((n + 1));/")" 2>/dev/null',
-        'cat -v "$@"',
+        'cat -v "$1"',
     ]
     return f"f() {{ {'; '.join(parts)}; }}; f"
 
@@ -150,9 +156,16 @@ def _setting(repository: Repository, key: str) -> str | None:
     return os.fsdecode(found[:-1]) if found else None
 
 
+def _prepared(repository: Repository) -> str:
+    """Return the folder of texts that are made ahead, in what all work trees of a repository share."""
+    shared = os.path.dirname(os.path.dirname(repository.path("info/attributes")))
+    return os.path.join(shared, DRIVER, f"text-{VERSION}")
+
+
 def _forget(repository: Repository) -> None:
-    """Have git forget the texts that it keeps."""
+    """Have git forget the texts that it keeps, and those that were made ahead."""
     repository.ask("update-ref", "-d", _CACHE)
+    shutil.rmtree(os.path.dirname(_prepared(repository)), ignore_errors=True)
 
 
 def _pattern(store: str, folder: str) -> bytes:

@@ -28,9 +28,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(
-            import_module(f"gemexp.cli.{_COMMANDS[cmd_name]}"), f"git_{cmd_name}_command"
-        )
+        command: click.Command = getattr(import_module(f"gemexp.cli.{_COMMANDS[cmd_name]}"), f"git_{cmd_name}_command")
         return command
 
 

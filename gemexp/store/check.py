@@ -121,7 +121,7 @@ class _Checker:
         if fan_out != name[:2]:
             raise Corrupt("is in a folder where no reader looks for it")
         data = objects.get(self._folder, name)
-        kind = _kind(data)
+        kind = kind_of(data)
         if kind == CONFIG_KIND:
             ExperimentConfig.from_bytes(data)
             self._configs.add(name)
@@ -255,7 +255,12 @@ class _Checker:
         return {config for config, found in lengths.items() if sets.reached_length(found.__contains__) % 2 == 1}
 
 
-def _kind(data: bytes) -> str | None:
+def kind_of(data: bytes) -> str | None:
+    """Return the kind that an object's bytes give; None for an artifact.
+
+    Raises:
+        Corrupt: They begin like one of ours, and go on otherwise.
+    """
     try:
         return object_kind(canonical.decode(data))
     except Corrupt:
