@@ -20,7 +20,7 @@ FORMAT = b"gemexp 1 sha256\n"
 
 ATTRIBUTES_FILE = ".gitattributes"
 # Without "-text" autocrlf changes bytes; without "-diff" git prints raw bytes where our diff driver is not set up.
-ATTRIBUTES = b"* -text\n/objects/** -diff\n/index/** -diff\n/packs/** -diff\n"
+ATTRIBUTES = b"* -text\n/objects/** -diff\n/index/** -diff\n/refs/names/** -diff\n/packs/** -diff\n"
 IGNORE_FILE = ".gitignore"
 IGNORE = b"/local/\n"
 
