@@ -89,11 +89,16 @@ class Folder:
         Raises:
             StoreUnwritable: The file system refused.
         """
+        place = os.path.dirname(f"{self.root}/{target}")
+        is_new = not os.path.isdir(place)
         try:
-            os.makedirs(os.path.dirname(f"{self.root}/{target}"), exist_ok=True)
+            os.makedirs(place, exist_ok=True)
             os.rename(f"{self.root}/{path}", f"{self.root}/{target}")
-            for folder in (target, path):  # first what appears, then what goes
-                durable.sync_path(os.path.dirname(f"{self.root}/{folder}"))
+            durable.sync_path(place)  # first what appears, then what goes
+            while is_new and len(place) > len(self.root):
+                place = os.path.dirname(place)
+                durable.sync_path(place)
+            durable.sync_path(os.path.dirname(f"{self.root}/{path}"))
         except OSError as error:
             if not (missing_ok and isinstance(error, FileNotFoundError)):
                 raise durable.unwritable(error, self.root) from None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from gemexp.errors import Corrupt, NotFound
 from gemexp.outcome import StoredOutcome
-from gemexp.store import layout, names, objects, records, sets
+from gemexp.store import layout, names, objects, pack_format, packing, records, sets
 from gemexp.store.files import Folder
 from gemexp.store.standing import is_deleted
 
@@ -64,18 +64,18 @@ def collect(
     Raises:
         StoreUnwritable: The file system refused; what was moved so far is in the trash.
     """
-    known = set(records.all_names(folder))
-    plan, kept = _plan(folder, grace, frozenset(tracked), known)
-    sizes = {path: folder.size(path) for paths in plan.values() for path in paths}
+    known = {bytes.fromhex(name.record) for name in records.all_names(folder)}
+    plan, kept = _plan(folder, grace, frozenset(tracked))
+    sizes = {path: _size(folder, path) for paths in plan.values() for path in paths}
     emptied = 0
     if not dry_run:
         trash = f"{layout.TRASH}/{time.time_ns()}-{os.getpid()}"
-        for path in sizes:
-            folder.move(path, f"{trash}/{path}", missing_ok=True)
+        _take(folder, trash, sizes)
         for config in [config for config in plan if not is_deleted(folder, config)]:
             _put_back(folder, trash, plan.pop(config))
         _put_back(folder, trash, _needed_since(folder, known))
         emptied = folder.empty(layout.TRASH, grace) + folder.empty(layout.TMP, _TEMPORARY_SECONDS)
+        packing.forget_indexes(folder)
     paths = [path for config in sorted(plan) for path in plan[config]]
     return Collected(sorted(plan), paths, sum(sizes[path] for path in paths), kept, emptied)
 
@@ -83,37 +83,32 @@ def collect(
 def recover(folder: Folder, prefix: str) -> list[str]:
     """Put back from the trash all that was taken of configs whose hashes begin with ``prefix``; return their hashes."""
     found: dict[str, str] = {}
-    for trash in folder.loose.names(layout.TRASH):
-        batch = f"{layout.TRASH}/{trash}"
-        for name in folder.loose.names(f"{batch}/{layout.OBJECTS}/{prefix[:2]}"):
-            if name.startswith(prefix) and sets.length(folder, layout.DELETED, name):
-                found[name] = batch
-    for name, batch in found.items():
-        taken = [f"{layout.INDEX}/{name[:2]}/{one}" for one in folder.loose.names(f"{batch}/{layout.INDEX}/{name[:2]}")]
-        own = [path for path in taken if path.startswith(f"{layout.INDEX}/{name[:2]}/{name}-")]
-        _put_back(folder, batch, [layout.object_path(name), *own])
-        for run in records.metadata(folder, name).runs:
-            _put_back(folder, batch, [layout.object_path(run.outcome)])
-            _put_back(folder, batch, [layout.object_path(one) for one in _artifacts(folder, run.outcome)])
+    for name in folder.loose.names(layout.TRASH):
+        trash = f"{layout.TRASH}/{name}"
+        for config in objects.with_prefix(_opened(folder, trash), prefix):
+            if sets.length(folder, layout.DELETED, config):
+                found[config] = trash
+    for config, trash in found.items():
+        own = records.names_with_prefix(_opened(folder, trash), f"{config}-")
+        _put_back(folder, trash, _own_paths(config, list(own)))
+        for run in records.metadata(folder, config).runs:
+            _put_back(folder, trash, [layout.object_path(run.outcome)])
+            _put_back(folder, trash, [layout.object_path(one) for one in _artifacts(folder, run.outcome)])
     return sorted(found)
 
 
-def _plan(
-    folder: Folder, grace: float, tracked: frozenset[str], known: set[layout.RecordName]
-) -> tuple[dict[str, list[str]], list[Kept]]:
+def _plan(folder: Folder, grace: float, tracked: frozenset[str]) -> tuple[dict[str, list[str]], list[Kept]]:
     """Return the paths to take of each config, and the configs that stay."""
     named = {
         move.config: name for name, pointer in names.pointers(folder).items() for move in pointer.history if move.config
     }
-    files: dict[str, list[layout.RecordName]] = {}
-    for name in known:
-        files.setdefault(name.config, []).append(name)
     plan: dict[str, list[str]] = {}
     kept = []
     for config in sorted(sets.members(folder, layout.DELETED)):
-        paths = [path for path in _own_paths(config, files.get(config, [])) if folder.loose.exists(path)]
+        about = list(records.names_with_prefix(folder, f"{config}-"))
+        paths = [path for path in _own_paths(config, about) if folder.exists(path)]
         if not paths:
-            continue  # collected before, or in a pack
+            continue  # collected before
         reason = _reason_to_keep(folder, config, paths, grace, tracked, named)
         if reason is None:
             plan[config] = paths
@@ -131,11 +126,34 @@ def _reason_to_keep(
     folder: Folder, config: str, paths: list[str], grace: float, tracked: frozenset[str], named: dict[str, str]
 ) -> str | None:
     mark = layout.member_path(layout.DELETED, config, sets.length(folder, layout.DELETED, config))
-    if folder.age(mark) < grace:
+    if _age(folder, mark) < grace:
         return "it was deleted only lately"
     if config in named:
         return f"the name '{named[config]}' points to it, or did"
-    return "git tracks its files" if tracked.intersection((mark, *paths)) else None
+    return _reason_not_to_touch(folder, [mark, *paths], tracked)
+
+
+def _reason_not_to_touch(folder: Folder, paths: Iterable[str], tracked: frozenset[str]) -> str | None:
+    for path in paths:
+        if path in tracked:
+            return "git tracks its files"
+        for pack in folder.packs.holders(path):
+            if pack.path in tracked:
+                return "git tracks its pack"
+            if pack.index.damaged:
+                return "its pack is damaged: gemexp fsck --repair"
+    return None
+
+
+def _age(folder: Folder, mark: str) -> float:
+    """Return how old a mark is, at least: one in a pack is as old as that."""
+    packs = [pack.path for pack in folder.packs.holders(mark)]
+    return max(folder.age(path) for path in (mark, *packs))
+
+
+def _size(folder: Folder, path: str) -> int:
+    found = folder.packs.find(path)
+    return folder.size(path) or (found[1].end - found[1].data if found else 0)
 
 
 def _add_outcomes(folder: Folder, plan: dict[str, list[str]], kept: list[Kept], tracked: frozenset[str]) -> None:
@@ -149,19 +167,40 @@ def _add_outcomes(folder: Folder, plan: dict[str, list[str]], kept: list[Kept], 
             in_use |= _named_by(folder, (run.outcome for run in metadata.runs))
     for config, found in outcomes.items():
         objects_of = [name for name in dict.fromkeys([*found, *_named_by(folder, found)]) if name not in in_use]
-        paths = [path for path in map(layout.object_path, objects_of) if folder.loose.exists(path)]
-        if tracked.intersection(paths):
-            kept.append(Kept(config, "git tracks its files"))
+        paths = [path for path in map(layout.object_path, objects_of) if folder.exists(path)]
+        reason = _reason_not_to_touch(folder, paths, tracked)
+        if reason is not None:
+            kept.append(Kept(config, reason))
             del plan[config]
         else:
             plan[config] += paths
 
 
-def _needed_since(folder: Folder, known: set[layout.RecordName]) -> list[str]:
+def _take(folder: Folder, trash: str, paths: Collection[str]) -> None:
+    """Move files to the trash: those of their own as they are, those in packs as a pack.
+
+    Each pack that held one is replaced by one without, which is durable, and read back, before the other goes.
+    """
+    packs = {pack.name: pack for path in paths for pack in folder.packs.holders(path)}
+    if packs:
+        keys = {pack_format.to_key(path) for path in paths}
+        packing.repack(_opened(folder, trash), list(packs.values()), keys.__contains__)
+        packing.repack(folder, list(packs.values()), lambda key: key not in keys)
+    for path in paths:
+        folder.move(path, f"{trash}/{path}", missing_ok=True)
+    folder.remove(pack.path for pack in packs.values())
+    folder.packs.all()  # which forgets those that have gone
+
+
+def _opened(folder: Folder, trash: str) -> Folder:
+    return Folder(f"{folder.root}/{trash}")
+
+
+def _needed_since(folder: Folder, known: set[bytes]) -> list[str]:
     """Return the paths of objects that records name which were not there before anything was taken."""
     needed: set[str] = set()
     for name in records.all_names(folder):
-        if name not in known:
+        if bytes.fromhex(name.record) not in known:
             try:
                 outcome = records.read(folder, name).get("outcome")
             except Corrupt:
@@ -183,6 +222,17 @@ def _artifacts(folder: Folder, outcome_hash: str) -> list[str]:
 
 
 def _put_back(folder: Folder, trash: str, paths: Iterable[str]) -> None:
+    packed = {}
+    taken = _opened(folder, trash)
     for path in paths:
-        if folder.loose.exists(f"{trash}/{path}") and not folder.exists(path):
+        if folder.exists(path):
+            continue
+        if taken.loose.exists(path):
             folder.move(f"{trash}/{path}", path, missing_ok=True)
+        else:
+            data = taken.packs.read(path, pack_format.MAX_DATA_BYTES)
+            if data is not None:
+                packed[path] = data
+    with folder.batch() as batch:
+        for path, data in packed.items():
+            batch.create(path, data)

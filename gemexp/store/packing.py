@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -140,14 +140,19 @@ def pack(folder: Folder, *, keep: Callable[[str], bool], progress: Callable[[int
     return written._replace(loose=loose, packs=replaced)
 
 
-def without(folder: Folder, packs: Sequence[Pack], keys: Container[bytes]) -> Packed:
-    """Write one pack with what some packs hold, entries of some keys left out; nothing is removed.
+def repack(folder: Folder, packs: Sequence[Pack], take: Callable[[bytes], bool]) -> Packed:
+    """Write one pack of what some packs hold, and read it back; nothing is removed.
+
+    Args:
+        folder: Where to.
+        packs: The packs, of this store or another.
+        take: Tells of a key whether the pack is to have it.
 
     Raises:
         StoreUnwritable: The file system refused.
     """
     entries = heapq.merge(*(one.keyed() for one in packs), key=_key_of)
-    written = write(folder, _once(entry for entry in entries if entry[0] not in keys))
+    written = write(folder, _once(entry for entry in entries if take(entry[0])))
     if written.pack is not None:
         verified(folder, written.pack)
     return written

@@ -297,6 +297,10 @@ class Packs:
             raise Corrupt(f"is larger than {limit} bytes", path=path)
         return pack.data(frame)
 
+    def holders(self, path: str) -> list[Pack]:
+        """Return the packs that have a path."""
+        return [pack for pack in self.all() if pack.find(path) is not None]
+
     def holding(self, path: str, data: bytes) -> Pack | None:
         """Return the pack that has a path with just that data, or None."""
         found = self.find(path)
