@@ -15,7 +15,7 @@ def test_a_new_store_has_the_files_of_the_specification(tmp_path):
     root = tmp_path / ".gemexp"
     assert location.init(str(root))
     assert contents(root) == {
-        ".gitattributes": b"* -text\n/objects/** -diff\n/index/** -diff\n/packs/** -diff\n",
+        ".gitattributes": b"* -text\n/objects/** -diff\n/index/** -diff\n/refs/names/** -diff\n/packs/** -diff\n",
         ".gitignore": b"/local/\n",
         "format": b"gemexp 1 sha256\n",
     }
