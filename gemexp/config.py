@@ -360,7 +360,7 @@ def _texts(texts: Any, field: str) -> list[str]:
     if isinstance(texts, (str, bytes, Mapping)) or not isinstance(texts, Iterable):
         raise InvalidValue(f"is {type(texts).__name__}, not a list of text", path=(field,), hint="write a list")
     result = list(texts)
-    if all(type(text) is str and text.isascii() for text in result):
+    if set(map(type, result)) <= {str} and "".join(result).isascii():
         return result
     for position, text in enumerate(result):
         if not isinstance(text, str):
@@ -399,6 +399,8 @@ def _map(mapping: Any, field: str) -> dict[str, Any]:
 
 def _weights(weights: Any) -> dict[str, float]:
     plain = _map(weights, "feature_weights")
+    if _are_floats(plain):
+        return plain
     for name, weight in plain.items():
         if type(weight) is not float:
             if type(weight) is not int:
@@ -410,4 +412,4 @@ def _weights(weights: Any) -> dict[str, float]:
 
 
 def _are_floats(weights: Any) -> bool:
-    return isinstance(weights, dict) and all(type(weight) is float for weight in weights.values())
+    return isinstance(weights, dict) and set(map(type, weights.values())) <= {float}

@@ -25,13 +25,18 @@ class Registered(NamedTuple):
     created: bool
 
 
-def validate(config: ExperimentConfig) -> bytes:
+def validate(config: ExperimentConfig, *, fresh: bool = False) -> bytes:
     """Return the bytes of a configuration that can be stored; nothing is written.
+
+    Args:
+        config: The configuration.
+        fresh: It was just made, so that nobody can have changed its description, tags or time in place.
 
     Raises:
         InvalidInput: It or one of its tags cannot be stored.
     """
-    config.check_metadata()
+    if not fresh:
+        config.check_metadata()
     for tag in config.tags:
         layout.tag_folder(tag)
     return config.to_bytes()
@@ -78,6 +83,17 @@ def register_each(folder: Folder, items: Iterable[tuple[ExperimentConfig, list[s
 
 
 def _check_parents(parents: list[str]) -> None:
+    for parent in parents:
+        if not is_hash(parent):
+            raise InvalidInput(f"the parent {inline(parent)} is not a whole hash", hint="resolve it first")
+
+
+def check_parents(parents: list[str]) -> None:
+    """Accept whole hashes.
+
+    Raises:
+        InvalidInput: One is none.
+    """
     for parent in parents:
         if not is_hash(parent):
             raise InvalidInput(f"the parent {inline(parent)} is not a whole hash", hint="resolve it first")

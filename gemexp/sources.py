@@ -43,7 +43,7 @@ def read_exported(file: BinaryIO, label: str, *, format: str | None = None) -> l
     Raises:
         InvalidText, InvalidValue: As `read_configs`.
     """
-    return _read(file, label, format or formats.format_of(label), _exported, arrays=True)
+    return _read(file, label, format or formats.format_of(label), exported_config, arrays=True)
 
 
 def _read(
@@ -70,7 +70,12 @@ def _build(build: Callable[[Any], ExperimentConfig], value: Any, place: str) -> 
         raise
 
 
-def _exported(value: Any) -> ExperimentConfig:
+def exported_config(value: Any) -> ExperimentConfig:
+    """Return the configuration that was exported as a map of all its fields.
+
+    Raises:
+        InvalidValue: It is no such map, or cannot be stored.
+    """
     if not isinstance(value, Mapping) or not any(section in value for section in SECTIONS):
         raise InvalidValue("is not an exported configuration", hint="gemexp add tracks a file of any framework")
     return ExperimentConfig.from_dict(value)

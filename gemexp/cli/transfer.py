@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from gemexp import formats
-from gemexp.cli.add import FORMATS, open_input, register
+from gemexp.cli.add import FORMATS, Input, checked_lines, open_input, register, validated
+from gemexp.cli.bulk import Printing
 from gemexp.cli.completion import complete_revision, complete_tag
 from gemexp.cli.output import echo_json
 from gemexp.cli.session import Session, json_option, pass_session, where_option
 from gemexp.digest import short
 from gemexp.errors import InvalidInput, NotFound, UsageError
+from gemexp.lines import Changes
 from gemexp.notation import visible
-from gemexp.sources import Source, read_exported
+from gemexp.sources import read_exported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,14 +105,23 @@ def import_command(
     """
     if not files and database is None:
         raise UsageError("nothing to import", hint="name a file, - for standard input, or a database with --sqlite")
-    sources: list[Source] = []
-    for name in _files(files):
-        with open_input(name) as file:
-            sources += read_exported(file, name, format=format_)
-    if database is not None:  # first, since its rows are not yet known to be good
-        _import_database(session.open(writing=True), database, quiet=quiet, as_json=as_json)
-    if sources:
-        register(session, sources, parents=[], quiet=quiet, as_json=as_json)
+    changes = Changes(exported=True)
+    with ExitStack() as stack:
+        inputs = [_read(stack, name, format_, changes) for name in _files(files)]
+        if database is not None:  # first, since its rows are not yet known to be good
+            _import_database(session.open(writing=True), database, quiet=quiet, as_json=as_json)
+        if inputs:
+            register(session, inputs, changes, [], Printing(quiet=quiet, as_json=as_json))
+
+
+def _read(stack: ExitStack, name: str, format_: str | None, changes: Changes) -> Input:
+    file = stack.enter_context(open_input(name))
+    if (format_ or formats.format_of(name)) == "jsonl":
+        return checked_lines(name, file, changes)
+    sources = read_exported(file, name, format=format_)
+    for source in sources:
+        validated(source)
+    return sources
 
 
 def _import_database(registry: ExperimentRegistry, database: str, *, quiet: bool, as_json: bool) -> None:

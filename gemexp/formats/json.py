@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import re
+from collections.abc import Collection
 from typing import Any
 
 from gemexp.canonical import FLOAT_KEY
@@ -12,7 +12,6 @@ from gemexp.errors import InvalidText
 from gemexp.formats.faults import Fault, parse_float, parse_int, raise_first
 from gemexp.notation import inline
 
-_LARGE_EXPONENT = re.compile(r"[eE]\+?[0-9]{3}")
 _NAMED_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _BARE_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -23,11 +22,10 @@ def loads(text: str) -> Any:
     Raises:
         InvalidText: It is not JSON, an object has a key twice, or a number cannot be stored.
     """
-    if not _may_overflow(text):
-        try:
-            return json.loads(text, object_pairs_hook=_plain_object, parse_constant=_refuse)
-        except ValueError:
-            pass  # what is wrong, or needs care, is told below
+    try:
+        return _PLAIN.decode(text)
+    except ValueError:
+        pass  # what is wrong, or needs care, is told below
     try:
         value = json.loads(
             text,
@@ -54,16 +52,16 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     )
 
 
-def _may_overflow(text: str) -> bool:
-    """Tell whether a number in the text may be beyond a float: by its exponent, or by 300 digits in a row."""
-    return bool(_LARGE_EXPONENT.search(text)) or any(text[at : at + 100].isdigit() for at in range(0, len(text), 200))
-
-
 def _plain_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
-    if len(result) != len(pairs) or FLOAT_KEY in result:
+    if len(result) != len(pairs) or FLOAT_KEY in result or _overflows(result.values()):
         raise ValueError
     return result
+
+
+def _overflows(items: Collection[Any]) -> bool:
+    """Tell whether a number among plain items was beyond a float: infinity cannot be written otherwise."""
+    return math.inf in items or -math.inf in items or any(_overflows(item) for item in items if type(item) is list)
 
 
 def _refuse(_constant: str) -> Any:
@@ -94,3 +92,6 @@ def _without_named_floats(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_without_named_floats(item) for item in value]
     return value
+
+
+_PLAIN = json.JSONDecoder(object_pairs_hook=_plain_object, parse_constant=_refuse)

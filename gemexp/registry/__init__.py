@@ -18,6 +18,7 @@ from gemexp.registry.runs import Runs
 from gemexp.registry.upkeep import Upkeep
 
 if TYPE_CHECKING:
+    from gemexp.bulk import Encoded
     from gemexp.compare import Diff
     from gemexp.query.syntax import Query
 
@@ -61,9 +62,22 @@ class ExperimentRegistry(Equivalence, History, Labels, Names, Runs, Upkeep):
     def add_many(self, configs: Iterable[ExperimentConfig]) -> list[str]:
         """Store many configurations, sharing the cost of making them durable; return their hashes.
 
-        Configurations are written in batches as they come: if one cannot be stored, those before it may have been.
+        Configurations are written in batches as they come, each durable before the next begins: if one cannot be
+        stored, those before it may have been, and a call that was interrupted is finished by making it again.
+        A thousand or more are put into packs.
         """
-        return [registered.config_hash for registered in self.register_all(configs)]
+        from gemexp import bulk
+
+        encoded = map(bulk.encoded, configs)
+        return [one.config_hash for batch in self.register_encoded(encoded) for one in batch]
+
+    def register_encoded(
+        self, configs: Iterable[Encoded], *, parents: Iterable[str] = ()
+    ) -> Iterator[list[Registered]]:
+        """Store what `gemexp.bulk.encoded` made of configurations; yield each batch when it is durable."""
+        from gemexp import bulk
+
+        return bulk.register(self._folder, configs, list(parents))
 
     def register_all(self, configs: Iterable[ExperimentConfig], *, parents: Iterable[str] = ()) -> list[Registered]:
         """Store many configurations as `add_many`, and tell which the store did not show before."""

@@ -173,6 +173,7 @@ def parse_member_name(name: str, *, pairs: bool = False) -> MemberName | None:
     return MemberName(config, int(length))
 
 
+@lru_cache(maxsize=8192)  # a sweep writes the same tags for every config
 def escape_name(name: str, what: str) -> str:
     """Write a tag or pointer name as a file name that is safe on every file system.
 

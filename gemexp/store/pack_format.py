@@ -28,6 +28,7 @@ _ONE_BYTE = [bytes([number]) for number in range(0x80)]
 
 # What a key begins with, in the order of the folders' names.
 RECORD, OBJECT, DELETED, MIGRATED, NAME, TAG = range(0x80, 0x86)
+OBJECT_CODE = bytes([OBJECT])
 _RECORD, _OBJECT, _DELETED, _MIGRATED, _NAME, _TAG = (bytes([kind]) for kind in range(0x80, 0x86))
 
 
@@ -86,6 +87,15 @@ def record_key(about: str, record_hash: str) -> bytes:
     """Return the key of a record; one about an alias, which may be shorter than a hash, says how long it is."""
     short = bytes([len(about)]) if len(about) < HASH_DIGITS else b""
     return b"".join((bytes([RECORD]), bytes.fromhex(about.ljust(HASH_DIGITS, "0")), bytes.fromhex(record_hash), short))
+
+
+def tag_key(tag: str) -> bytes:
+    """Return what the keys of a tag's members begin with; their hashes follow.
+
+    Raises:
+        InvalidInput: The tag is empty or too long.
+    """
+    return bytes([TAG]) + layout.escape_name(tag, "tag").encode() + b"/"
 
 
 def member_key(folder: bytes, name: str) -> bytes:

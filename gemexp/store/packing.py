@@ -43,7 +43,7 @@ def write(folder: Folder, entries: Iterable[Entry], *, created: Collection[str] 
     Args:
         folder: The store.
         entries: Keys and data, sorted by key, each key once.
-        created: Paths of the records in it that are new in the store, for the journal.
+        created: Paths in it that are new in the store, for the journal; objects may be left out.
 
     Raises:
         StoreUnwritable: The file system refused; nothing of the pack is left.

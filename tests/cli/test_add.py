@@ -4,7 +4,9 @@ import hashlib
 import json
 
 import pytest
-from surroundings import snapshot
+from surroundings import contents, snapshot
+
+from gemexp import ExperimentConfig, ExperimentRegistry
 
 CONFIG = {
     "feature_names": ["Sentiment", "Depth"],
@@ -114,18 +116,69 @@ def test_a_sweep_of_json_lines_is_bulk(gemexp, store, project):
 @pytest.mark.parametrize(
     "bad", ['{"a": ', '{"a": {"b": 18446744073709551616}}', '{"hyperparameters": {}, "x": 1}', "[1]"]
 )
-def test_a_bad_line_late_in_a_sweep_means_nothing_was_added(gemexp, store, bad):
+def test_a_bad_line_late_in_a_file_means_nothing_was_added(gemexp, store, project, bad):
     lines = "".join(json.dumps({"lr": number}) + "\n" for number in range(299)) + bad + "\n"
+    (project / "s.jsonl").write_text(lines)
     before = snapshot(store().root)
-    assert "-:300" in gemexp("add", "-", "--jsonl", stdin=lines, code=1).err
+    assert "s.jsonl:300" in gemexp("add", "s.jsonl", code=1).err
+    assert "-:300" in gemexp("add", "-", "--format", "jsonl", stdin=lines, code=1).err
     assert snapshot(store().root) == before
+
+
+@pytest.mark.parametrize(
+    "bad", ['{"a": ', '{"a": {"b": 18446744073709551616}}', '{"hyperparameters": {}, "x": 1}', "[1]"]
+)
+def test_a_bad_line_of_a_stream_is_named_and_stops_nothing(gemexp, store, bad):
+    lines = [json.dumps({"lr": number}) for number in range(20)]
+    lines.insert(7, bad)
+    result = gemexp("add", "-", "--jsonl", "-q", stdin="\n".join(lines), code=1)
+    assert "'-:8'" in result.err
+    assert "20 of 21 lines were added" in result.err
+    assert len(result.out.split()) == len(store()) == 20
+    told = [
+        json.loads(line)["error"]
+        for line in gemexp("add", "-", "--jsonl", "--json", stdin=bad, code=1).err.splitlines()
+    ]
+    assert [error["message"].startswith("'-:1'") for error in told] == [True, False]
+
+
+def test_a_stream_stops_at_the_first_bad_line_when_asked_to(gemexp, store):
+    lines = "".join(json.dumps({"lr": number}) + "\n" for number in range(5))
+    assert "'-:6'" in gemexp("add", "-", "--jsonl", "--strict", stdin=f'{lines}[1]\n{{"lr": 9}}', code=1).err
+    assert len(store()) == 5
+    gemexp("add", "-", "--strict", stdin="{}", code=2)
+
+
+def test_many_lines_become_a_pack_and_are_as_if_added_one_by_one(gemexp, store, project, tmp_path):
+    values = [
+        {"hyperparameters": {"n": number}, "description": f"run {number}", "tags": [f"k={number % 7}"]}
+        for number in range(1203)
+    ]
+    values += [{**values[3], "description": "once more", "tags": ["again"]}, values[4]]
+    for value in values:
+        value["created_at"] = "2026-01-01T00:00:00Z"
+    lines = "".join(json.dumps(value) + "\n" for value in values)
+    told = gemexp("add", "-", "--jsonl", "-t", "all", "--json", stdin=lines).json_lines
+    assert [one["created"] for one in told] == [True] * 1203 + [False] * 2
+    assert [one["source"] for one in told[:2]] == ["-:1", "-:2"]
+    assert len(list((project / ".gemexp/packs").iterdir())) == 1
+    other = ExperimentRegistry(tmp_path / "other")
+    for value in values:
+        other.register(ExperimentConfig.from_dict({**value, "tags": [*value["tags"], "all"]}))
+    assert [one.to_dict() for one in store()] == [one.to_dict() for one in other]
+    assert store().tags() == other.tags()
+    assert store().check().problems == []
+    before = contents(store().root)
+    told = gemexp("add", "-", "--jsonl", "-t", "all", "--json", stdin=lines).json_lines
+    assert not any(one["created"] for one in told)
+    assert contents(store().root).keys() - before.keys() == set(), "what is there costs no new file"
 
 
 def test_a_description_too_long_to_store_late_in_a_sweep_means_nothing_was_added(gemexp, store):
     lines = [{"hyperparameters": {"lr": number}} for number in range(299)]
     lines.append({"hyperparameters": {}, "description": "x" * (4 * 2**20 - 100)})
     before = snapshot(store().root)
-    gemexp("add", "-", "--jsonl", stdin="\n".join(map(json.dumps, lines)), code=1)
+    gemexp("add", "-", "--format", "jsonl", stdin="\n".join(map(json.dumps, lines)), code=1)
     assert snapshot(store().root) == before
 
 
@@ -262,12 +315,21 @@ def test_a_hash_is_printed_only_once_object_record_and_tags_are_synced_in_that_o
         original_link(source, target)
         events.append(("name", os.path.realpath(target)))
 
+    original_open = os.open
+
+    def opened(path, flags, *arguments, **options):
+        descriptor = original_open(path, flags, *arguments, **options)
+        if flags & os.O_CREAT and "/local/" not in path:
+            events.append(("name", os.path.realpath(path)))
+        return descriptor
+
     def echo(message=None, *arguments, **options):
         events.append(("print", message))
         original_echo(message, *arguments, **options)
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "link", link)
+    monkeypatch.setattr(os, "open", opened)
     monkeypatch.setattr(click, "echo", echo)
     config_hash = gemexp("add", config_file, "-d", "d", "-t", "best", "-q").out.strip()
     root = os.path.realpath(root)

@@ -1,0 +1,165 @@
+"""Many configurations into a store: encoded, by all cores where there are many lines of text, and written as packs.
+
+Each batch is durable before the next begins, so that a call that was interrupted is finished by making it again: what
+is there already costs a look, and nothing is written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from gemexp import registering
+from gemexp.canonical import encode
+from gemexp.config import ExperimentConfig, now
+from gemexp.digest import hash_bytes
+from gemexp.registering import Registered
+from gemexp.store import kinds, layout, objects, pack_format, packing, sets
+from gemexp.store.files import Folder
+
+# Fewer are written as loose files: they are cheaper to add to, to collect, and to look at with git.
+PACK_FROM = 1000
+# A batch in memory: some 60 MB of entries, or less where configurations are large.
+BATCH_CONFIGS = 25_000
+BATCH_BYTES = 64 * 1024 * 1024
+
+
+class Encoded(NamedTuple):
+    """A configuration that can be stored, as it will be.
+
+    Args:
+        config_hash: Its hash.
+        data: Its object's bytes.
+        created_at: When it was made, ISO 8601.
+        description: Its description.
+        tags: Its tags.
+    """
+
+    config_hash: str
+    data: bytes
+    created_at: str
+    description: str
+    tags: tuple[str, ...]
+
+
+def encoded(config: ExperimentConfig, *, fresh: bool = False) -> Encoded:
+    """Check a configuration and encode it.
+
+    Args:
+        config: The configuration.
+        fresh: It was just made, so that nobody can have changed its description, tags or time in place.
+
+    Raises:
+        InvalidInput: It or one of its tags cannot be stored.
+    """
+    data = registering.validate(config, fresh=fresh)
+    return Encoded(hash_bytes(data), data, config.created_at or now(), config.description, tuple(config.tags))
+
+
+def register(folder: Folder, configs: Iterable[Encoded], parents: list[str]) -> Iterator[list[Registered]]:
+    """Store configurations in batches; each is yielded when it is durable, in the order given.
+
+    Few are written as loose files, many as packs.
+
+    Args:
+        folder: The store.
+        configs: What to store; taken as it comes.
+        parents: Hashes of configurations that each of them was made from.
+
+    Raises:
+        StoreUnwritable: The file system refused; the batches before are stored.
+    """
+    left = iter(configs)
+    first = list(islice(left, PACK_FROM))
+    if len(first) < PACK_FROM:
+        if first:
+            yield registering.register_all(folder, map(_decoded, first), parents)
+        return
+    writer = _Writer(folder, parents)
+    for batch in _batches(first, left):
+        yield writer.write(batch)
+
+
+def _batches(first: list[Encoded], left: Iterator[Encoded]) -> Iterator[list[Encoded]]:
+    batch = first
+    size = sum(len(one.data) for one in batch)
+    for one in left:
+        batch.append(one)
+        size += len(one.data)
+        if len(batch) >= BATCH_CONFIGS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+class _Writer:
+    """Writes batches: what the store does not know as a pack, the rest one by one."""
+
+    def __init__(self, folder: Folder, parents: list[str]) -> None:
+        registering.check_parents(parents)
+        self._folder = folder
+        self._parents = parents
+        self._tags: dict[str, tuple[bytes, str]] = {}
+
+    def write(self, batch: list[Encoded]) -> list[Registered]:
+        """Store a batch; when this returns, it is durable."""
+        known = self._known(batch)
+        entries: dict[bytes, bytes] = {}
+        paths: list[str] = []
+        again: list[Encoded] = []
+        created: dict[str, bool] = {}
+        for one in batch:
+            if one.config_hash in created or one.config_hash in known:
+                again.append(one)
+            else:
+                created[one.config_hash] = True
+                paths += self._add(entries, one)
+        packing.write(self._folder, sorted(entries.items()), created=paths)
+        if again:  # in order, after what they may repeat
+            for config_hash, is_new in registering.register_all(self._folder, map(_decoded, again), self._parents):
+                created[config_hash] = created.get(config_hash, False) or is_new
+        seen: set[str] = set()
+        result = []
+        for one in batch:
+            result.append(Registered(one.config_hash, created[one.config_hash] and one.config_hash not in seen))
+            seen.add(one.config_hash)
+        return result
+
+    def _known(self, batch: list[Encoded]) -> set[str]:
+        """Return the hashes that the store has, had, or has said something of."""
+        deleted = sets.lengths(self._folder, layout.DELETED).keys()
+        return {
+            one.config_hash
+            for one in batch
+            if one.config_hash in deleted or objects.exists(self._folder, one.config_hash)
+        }
+
+    def _add(self, entries: dict[bytes, bytes], one: Encoded) -> list[str]:
+        """Add the entries of a configuration; return the paths of its record and tags."""
+        raw = bytes.fromhex(one.config_hash)
+        record = encode(
+            {
+                "$": kinds.PUT,
+                "config": one.config_hash,
+                "created_at": one.created_at,
+                "description": one.description,
+                "parents": [parent for parent in self._parents if parent != one.config_hash],
+            }
+        )
+        record_hash = hash_bytes(record)
+        entries[pack_format.OBJECT_CODE + raw] = one.data
+        entries[pack_format.record_key(one.config_hash, record_hash)] = record
+        paths = [layout.record_path(one.config_hash, record_hash)]
+        for tag in one.tags:
+            if tag not in self._tags:
+                self._tags[tag] = pack_format.tag_key(tag), layout.tag_folder(tag)
+            key, folder = self._tags[tag]
+            entries[key + raw] = b""
+            paths.append(f"{folder}/{one.config_hash}")
+        return paths
+
+
+def _decoded(one: Encoded) -> ExperimentConfig:
+    return ExperimentConfig.from_bytes(one.data, description=one.description, tags=one.tags, created_at=one.created_at)

@@ -1,0 +1,143 @@
+"""JSON Lines to encoded configurations, by all cores where there are many lines."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from gemexp import formats
+from gemexp.bulk import Encoded, encoded
+from gemexp.config import ExperimentConfig, config_from_value
+from gemexp.errors import GemexpError, InvalidInput
+from gemexp.sources import exported_config
+from gemexp.variants import vary
+
+if TYPE_CHECKING:
+    from gemexp.paths import Path
+
+# Below this, starting processes costs more than they save.
+_SHARE_FROM = 4000
+_CHUNK_LINES = 500
+_CHUNK_BYTES = 4 * 1024 * 1024
+
+
+class Changes(NamedTuple):
+    """What is done to each configuration that is read.
+
+    Args:
+        assignments: Values to set anew, by path.
+        description: In place of its own; None to leave it.
+        tags: To add to its own.
+        params: Take each map as hyperparameters, even if it has the sections of a configuration.
+        exported: Take each map as one that was exported, with all its fields.
+    """
+
+    assignments: tuple[tuple[Path, Any], ...] = ()
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    params: bool = False
+    exported: bool = False
+
+    def build(self, value: Any) -> ExperimentConfig:
+        """Return the configuration that a value is, changed.
+
+        Raises:
+            InvalidInput: It is none, or cannot be changed so.
+        """
+        if self.exported:
+            return self.apply(exported_config(value))
+        return self.apply(config_from_value(value, params=self.params))
+
+    def apply(self, config: ExperimentConfig) -> ExperimentConfig:
+        """Return the changed configuration.
+
+        Raises:
+            InvalidInput: A path leads nowhere, or the result cannot be stored.
+        """
+        if self.assignments:
+            config = vary(config, self.assignments)
+        if self.description is None and not self.tags:
+            return config
+        description = config.description if self.description is None else self.description
+        changes = {"description": description, "tags": [*config.tags, *self.tags]}
+        return ExperimentConfig(**{**config.to_dict(), **changes})
+
+
+class Line(NamedTuple):
+    """A line that was read.
+
+    Args:
+        number: From 1.
+        config: What it holds; None if it holds no configuration.
+        error: Why not; None if it does.
+        hint: What to do about that, if it is known.
+    """
+
+    number: int
+    config: Encoded | None
+    error: str | None = None
+    hint: str | None = None
+
+
+def read(file: BinaryIO, changes: Changes) -> Iterator[Line]:
+    """Yield what each line holds, in order; blank lines are left out.
+
+    Lines are read as they are needed, and encoded by several processes once there are many of them.
+
+    Args:
+        file: Open for reading.
+        changes: What is done to each.
+    """
+    chunks = _chunks(file)
+    first = list(islice(chunks, _SHARE_FROM // _CHUNK_LINES))
+    if len(first) < _SHARE_FROM // _CHUNK_LINES or (os.cpu_count() or 1) < 2:
+        for chunk in chain(first, chunks):
+            yield from _encode(chunk, changes)
+        return
+    yield from _shared(chain(first, chunks), changes)
+
+
+def _shared(chunks: Iterable[list[tuple[int, bytes]]], changes: Changes) -> Iterator[Line]:
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+    workers = os.cpu_count() or 1
+    waiting: deque[Future[list[Line]]] = deque()
+    with ProcessPoolExecutor(workers) as pool:
+        try:
+            for chunk in chunks:
+                waiting.append(pool.submit(_encode, chunk, changes))
+                if len(waiting) > 2 * workers:  # what is read ahead is bounded
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _chunks(file: BinaryIO) -> Iterator[list[tuple[int, bytes]]]:
+    chunk: list[tuple[int, bytes]] = []
+    size = 0
+    limit = formats.MAX_TEXT_BYTES["json"]
+    for number, line in enumerate(iter(lambda: file.readline(limit + 1), b""), 1):
+        if line.strip():
+            chunk.append((number, line))
+            size += len(line)
+            if len(chunk) == _CHUNK_LINES or size > _CHUNK_BYTES:
+                yield chunk
+                chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _encode(chunk: list[tuple[int, bytes]], changes: Changes) -> list[Line]:
+    lines = []
+    for number, text in chunk:
+        try:
+            lines.append(Line(number, encoded(changes.build(formats.loads(text, "json")), fresh=True)))
+        except GemexpError as error:
+            hint = error.hint if isinstance(error, InvalidInput) else None
+            lines.append(Line(number, None, str(error), hint))
+    return lines
