@@ -179,6 +179,7 @@ class _State:
         self.tree = tree
         self.standing = Standing(tree)
         self._metadata: dict[str, Metadata] = {}
+        self._known: dict[str, bool] = {}
 
     def metadata(self, config: str) -> Metadata:
         if config not in self._metadata:
@@ -186,7 +187,9 @@ class _State:
         return self._metadata[config]
 
     def is_known(self, config: str) -> bool:
-        return bool(self.metadata(config).puts) and objects.exists(self.tree, config)
+        if config not in self._known:
+            self._known[config] = bool(self.metadata(config).puts) and objects.exists(self.tree, config)
+        return self._known[config]
 
     def is_listed(self, config: str) -> bool:
         return self.standing.is_listed(config) and self.is_known(config)
@@ -276,25 +279,27 @@ class _Comparison:
     def _retagged(self) -> Iterator[Retagged]:
         found: dict[str, tuple[list[str], list[str]]] = {}
         for tag, config, added in self._tag_turns():
-            if self._before.is_listed(config) and self._after.is_listed(config):
-                found.setdefault(config, ([], []))[0 if added else 1].append(tag)
+            found.setdefault(config, ([], []))[0 if added else 1].append(tag)
         for config in sorted(found):
             added_tags, removed_tags = found[config]
             description = self._after.metadata(config).description
             yield Retagged(config, description, tuple(sorted(added_tags)), tuple(sorted(removed_tags)))
 
     def _tag_turns(self) -> Iterator[tuple[str, str, bool]]:
-        """Yield (tag, configuration, whether it was added)."""
+        """Yield (tag, configuration, whether it was added) of those that are listed on both sides."""
         before, after = self._before, self._after
         if before.standing.migrated or after.standing.migrated:  # a tag may be taken over
             old, new = (scan.tags_by_config(state.tree, state.standing) for state in (before, after))
             for config in old.keys() | new.keys():
                 tags, now = set(old.get(config, ())), set(new.get(config, ()))
-                yield from ((tag, config, tag in now) for tag in tags ^ now)
+                if tags != now and before.is_listed(config) and after.is_listed(config):
+                    yield from ((tag, config, tag in now) for tag in tags ^ now)
             return
         for tag, configs in sorted(self._touched.tags.items()):
             folder = layout.tag_folder(tag)
             for config in sorted(configs):
+                if not (before.is_listed(config) and after.is_listed(config)):
+                    continue
                 had, has = (sets.contains(state.tree, folder, config) for state in (before, after))
                 if had != has:
                     yield tag, config, has
