@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from gemexp.config import now
 from gemexp.store import layout
 
 MAX_BYTES: Final = 4 * 1024 * 1024
-# What one command may take of it: some thousand configs with tags.
-MAX_COMMAND_BYTES: Final = 2 * 1024 * 1024
+# What one command may take of it: some fifteen thousand configs with two tags each.
+MAX_COMMAND_BYTES: Final = 4 * 1024 * 1024
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -56,10 +56,9 @@ class Recorder:
         """Write down the paths of one batch; a journal that cannot be written fails no command."""
         if self._size > MAX_COMMAND_BYTES:
             return
-        # An object says nothing that the record beside it does not.
-        paths = sorted(path for path in created if not path.startswith(f"{layout.OBJECTS}/"))
+        paths = _grouped(created)
         entry = {"id": self._id, "time": now(), "command": self._command}
-        self._size += sum(map(len, paths)) + 4 * len(paths)
+        self._size += sum(len(name) + 4 for names in paths.values() for name in names)
         if self._size > MAX_COMMAND_BYTES:
             _append(self._root, {**entry, "complete": False})
         elif paths:
@@ -68,7 +67,7 @@ class Recorder:
 
 def mark_undone(root: str, entry: Entry, created: Collection[str] = ()) -> None:
     """Write down that a command was taken back, as far as it could be, and what that created."""
-    _append(root, {"undoes": entry.id, "time": now(), "created": sorted(created)})
+    _append(root, {"undoes": entry.id, "time": now(), "created": _grouped(created)})
 
 
 def last(root: str) -> tuple[Entry, frozenset[str]] | None:
@@ -82,7 +81,7 @@ def last(root: str) -> tuple[Entry, frozenset[str]] | None:
     undone: dict[str, tuple[int, frozenset[str]]] = {}
     for number, line in enumerate(_lines(root)):
         if "undoes" in line:
-            undone[line["undoes"]] = (number, frozenset(line["created"]))
+            undone[line["undoes"]] = (number, _expanded(line))
         else:
             entry = _entry(line)
             known = found.pop(entry.id, (number, entry))[1]
@@ -102,8 +101,28 @@ def _entry(line: dict[str, Any]) -> Entry:
         id=line["id"],
         command=tuple(line["command"]),
         time=line["time"],
-        created=frozenset(line.get("created", ())),
+        created=_expanded(line),
         complete=line.get("complete", True),
+    )
+
+
+def _grouped(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names in each folder; the folder of a record is known by its name."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        folder, _, name = path.rpartition("/")
+        if folder.startswith(f"{layout.INDEX}/"):
+            found.setdefault(layout.INDEX, []).append(name)
+        elif not folder.startswith(f"{layout.OBJECTS}/"):  # an object says nothing that the record beside it does not
+            found.setdefault(folder, []).append(name)
+    return found
+
+
+def _expanded(line: dict[str, Any]) -> frozenset[str]:
+    return frozenset(
+        f"{folder}/{name[:2]}/{name}" if folder == layout.INDEX else f"{folder}/{name}"
+        for folder, names in line.get("created", {}).items()
+        for name in names
     )
 
 
@@ -155,7 +174,9 @@ def _lines(root: str) -> Iterator[dict[str, Any]]:
 def _is_whole(line: Any) -> bool:
     if not isinstance(line, dict) or not isinstance(line.get("time"), str):
         return False
-    texts = [line.get("created", []), *([] if "undoes" in line else [line.get("command")])]
+    created = line.get("created", {})
+    lists = [*created.values()] if isinstance(created, dict) else [None]
+    lists += [] if "undoes" in line else [line.get("command")]
     return isinstance(line.get("undoes", line.get("id")), str) and all(
-        isinstance(found, list) and all(isinstance(one, str) for one in found) for found in texts
+        isinstance(found, list) and all(isinstance(one, str) for one in found) for found in lists
     )

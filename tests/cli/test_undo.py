@@ -255,11 +255,15 @@ def test_what_is_too_large_to_undo_is_said(gemexp, monkeypatch):
     assert len(gemexp("list", "--json").json) == 20
 
 
-def test_a_bulk_add_in_several_batches_is_one_command(gemexp, store):
-    gemexp("add", "-", "--jsonl", "-t", "bulk", stdin="".join(f'{{"n": {number}}}\n' for number in range(600)))
+@pytest.mark.parametrize("count", [300, 1100], ids=["several batches of files", "a pack"])
+def test_a_bulk_add_is_one_command(gemexp, store, count):
+    gemexp("add", "-", "--jsonl", "-t", "bulk", stdin="".join(f'{{"n": {number}}}\n' for number in range(count)))
     value = gemexp("undo", "--json").json
-    assert [one["action"] for one in value["done"]].count("delete") == 600
+    actions = [one["action"] for one in value["done"]]
+    assert (actions.count("delete"), actions.count("untag")) == (count, count)
     assert (gemexp("list", "--json").json, gemexp("tag", "--json").json) == ([], {})
+    gemexp("add", "-", "--jsonl", stdin='{"n": 1}\n')
+    assert [config["tags"] for config in gemexp("list", "--json").json] == [[]]
     assert check.check(Folder(store().root)).problems == []
 
 
