@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Self
 
@@ -247,17 +247,10 @@ class Batch:
                 if folder not in synced:
                     durable.sync_path(f"{self._root}/{folder}")
                     synced.add(folder)
-                for parent in _parents(path):
-                    if parent not in self._synced.paths:
-                        durable.sync_path(f"{self._root}/{parent.rpartition('/')[0]}")
-                        self._synced.paths.add(parent)
+                for child, parent in durable.chain(path):
+                    if child not in self._synced.paths:
+                        durable.sync_path(f"{self._root}/{parent}")
+                        self._synced.paths.add(child)
             except FileNotFoundError:
                 gone.add(path)
         return gone
-
-
-def _parents(path: str) -> Iterator[str]:
-    """Yield the folders above a path, innermost first, the store's own left out."""
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from typing import Final
 
 from gemexp.errors import Corrupt, StoreUnreadable, StoreUnwritable
@@ -107,6 +108,13 @@ def sync_path(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def chain(path: str) -> Iterator[tuple[str, str]]:
+    """Yield (folder, its parent) for each folder above a path, innermost first; the last parent is ``""``."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path, path.rpartition("/")[0]
 
 
 def link(source: str, target: str) -> None:

@@ -90,15 +90,14 @@ class Folder:
             StoreUnwritable: The file system refused.
         """
         place = os.path.dirname(f"{self.root}/{target}")
-        is_new = not os.path.isdir(place)
         try:
-            os.makedirs(place, exist_ok=True)
+            if not os.path.isdir(place):
+                os.makedirs(place, exist_ok=True)
+                for _, parent in durable.chain(target):
+                    durable.sync_path(f"{self.root}/{parent}")
             os.rename(f"{self.root}/{path}", f"{self.root}/{target}")
-            durable.sync_path(place)  # first what appears, then what goes
-            while is_new and len(place) > len(self.root):
-                place = os.path.dirname(place)
-                durable.sync_path(place)
-            durable.sync_path(os.path.dirname(f"{self.root}/{path}"))
+            for folder in (target, path):  # first what appears, then what goes
+                durable.sync_path(os.path.dirname(f"{self.root}/{folder}"))
         except OSError as error:
             if not (missing_ok and isinstance(error, FileNotFoundError)):
                 raise durable.unwritable(error, self.root) from None

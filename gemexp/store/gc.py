@@ -70,9 +70,9 @@ def collect(
     emptied = 0
     if not dry_run:
         trash = f"{layout.TRASH}/{time.time_ns()}-{os.getpid()}"
-        _take(folder, trash, sizes)
-        for config in [config for config in plan if not is_deleted(folder, config)]:
-            _put_back(folder, trash, plan.pop(config))
+        living = _take_packed(folder, trash, plan) | _take_loose(folder, trash, plan)
+        # Once more, for an artifact that one that is collected had in common with it.
+        _put_back(folder, trash, [path for config in living for path in plan.pop(config, ())])
         _put_back(folder, trash, _needed_since(folder, known))
         emptied = folder.empty(layout.TRASH, grace) + folder.empty(layout.TMP, _TEMPORARY_SECONDS)
         packing.forget_indexes(folder)
@@ -176,20 +176,44 @@ def _add_outcomes(folder: Folder, plan: dict[str, list[str]], kept: list[Kept], 
             plan[config] += paths
 
 
-def _take(folder: Folder, trash: str, paths: Collection[str]) -> None:
-    """Move files to the trash: those of their own as they are, those in packs as a pack.
+def _take_packed(folder: Folder, trash: str, plan: dict[str, list[str]]) -> set[str]:
+    """Move what lies in packs to the trash, as one pack.
 
-    Each pack that held one is replaced by one without, which is durable, and read back, before the other goes.
+    Each pack that held some of it is replaced by one without, which is durable, and read back, before the other goes.
+
+    Returns:
+        The configs that have come alive, and were put back.
     """
-    packs = {pack.name: pack for path in paths for pack in folder.packs.holders(path)}
-    if packs:
-        keys = {pack_format.to_key(path) for path in paths}
-        packing.repack(_opened(folder, trash), list(packs.values()), keys.__contains__)
-        packing.repack(folder, list(packs.values()), lambda key: key not in keys)
-    for path in paths:
-        folder.move(path, f"{trash}/{path}", missing_ok=True)
-    folder.remove(pack.path for pack in packs.values())
+    paths = dict.fromkeys(path for config in plan for path in plan[config])
+    packs = list({pack.name: pack for path in paths for pack in folder.packs.holders(path)}.values())
+    if not packs:
+        return set()
+    keys = {pack_format.to_key(path) for path in paths}
+    packing.repack(_opened(folder, trash), packs, keys.__contains__)
+    packing.repack(folder, packs, lambda key: key not in keys)
+    folder.remove(pack.path for pack in packs)
     folder.packs.all()  # which forgets those that have gone
+    living = {config for config in plan if not is_deleted(folder, config)}
+    for config in living:
+        _put_back(folder, trash, plan[config])
+    return living
+
+
+def _take_loose(folder: Folder, trash: str, plan: dict[str, list[str]]) -> set[str]:
+    """Move files to the trash, config by config, so that one that has come alive is away only for a moment.
+
+    Returns:
+        The configs that have come alive, and were put back.
+    """
+    living = set()
+    for config, paths in plan.items():
+        if is_deleted(folder, config):
+            for path in paths:
+                folder.move(path, f"{trash}/{path}", missing_ok=True)
+        if not is_deleted(folder, config):
+            _put_back(folder, trash, paths)
+            living.add(config)
+    return living
 
 
 def _opened(folder: Folder, trash: str) -> Folder:
