@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from gemexp import canonical
 from gemexp.errors import Corrupt, NotFound, StoreUnreadable
-from gemexp.store import kinds, layout, names, objects
+from gemexp.store import kinds, layout, names, objects, records
 from gemexp.store.files import Folder
 from gemexp.store.overlay import Packed
 from gemexp.store.tree import Tree
@@ -216,7 +216,7 @@ class _Merger:
 
     def _record(self, path: str, name: layout.RecordName) -> bytes:
         data = self._read(path)
-        kinds.read(data, name.record, name.config)
+        records.from_bytes(data, name)
         return data
 
     def _move(self, path: str, record_hash: str, name: str) -> bytes:

@@ -183,10 +183,22 @@ def read(tree: Tree, name: layout.RecordName) -> dict[str, Any]:
     if data is None:
         raise Corrupt("is missing", path=path)
     try:
-        return kinds.read(data, name.record, name.config)
+        return from_bytes(data, name)
     except Corrupt as error:
         error.path = path
         raise
+
+
+def from_bytes(data: bytes, name: layout.RecordName) -> dict[str, Any]:
+    """Return the record that a file of that name holds.
+
+    Raises:
+        Corrupt: It is damaged, of an unknown kind or one that is filed elsewhere, or about another config.
+    """
+    record = kinds.read(data, name.record, name.config)
+    if record["$"] == kinds.MOVE:
+        raise Corrupt("is a move of a name, which belongs in another folder")
+    return record
 
 
 def names_with_prefix(tree: Tree, prefix: str) -> Iterator[layout.RecordName]:

@@ -36,7 +36,7 @@ def branches(base, common, histories):
         yield branch.root
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(common=HISTORY, histories=st.tuples(HISTORY, HISTORY, HISTORY))
 def test_merging_is_idempotent_commutative_associative_and_the_union_of_files(tmp_path_factory, common, histories):
     base = tmp_path_factory.mktemp("merge")
@@ -85,7 +85,7 @@ def is_member(path):
     return path.startswith((layout.TAGS, layout.DELETED, layout.MIGRATED))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(history=HISTORY, damages=st.lists(st.tuples(st.integers(0, 99), st.sampled_from(DAMAGES), st.integers(0, 999))))
 def test_of_a_damaged_source_all_that_is_whole_is_taken_and_nothing_else(tmp_path_factory, history, damages):
     base = tmp_path_factory.mktemp("damaged")
@@ -230,7 +230,9 @@ def test_a_record_of_a_newer_kind_is_left_behind_but_a_wrong_one_is_bad(source, 
     newer = about({"$": "gemexp/review@1", "config": config, "created_at": time}, config)
     lacking = about({"$": "gemexp/put@1", "config": config, "created_at": time, "parents": []}, config)
     another = about({"$": "gemexp/alias@1", "alias": "abcd", "config": config, "created_at": time}, config)
-    for path, data in (newer, lacking, another):
+    move = {"by": None, "config": config, "name": config, "restores": None, "supersedes": []}
+    misplaced = about({"$": "gemexp/move@1", "created_at": time, **move}, config)
+    for path, data in (newer, lacking, another, misplaced):
         with open(f"{source.root}/{path}", "wb") as file:
             file.write(data)
     report = merged(registry.root, source.root)
@@ -238,6 +240,7 @@ def test_a_record_of_a_newer_kind_is_left_behind_but_a_wrong_one_is_bad(source, 
     assert {one.path: one.message for one in report.bad} == {
         lacking[0]: "lacks 'description', or has it of another type",
         another[0]: "is about something else than its file name says",
+        misplaced[0]: "is a move of a name, which belongs in another folder",
     }
 
 
