@@ -18,6 +18,7 @@ from gemexp.errors import Corrupt, NotFound, StoreUnreadable
 from gemexp.store import kinds, layout, names, objects, records
 from gemexp.store.files import Folder
 from gemexp.store.overlay import Packed
+from gemexp.store.packs import Packs
 from gemexp.store.tree import Tree
 
 _BATCH_FILES = 1000
@@ -66,7 +67,15 @@ class Merged(NamedTuple):
 
 
 class Source(Folder):
-    """Another store's folder, which may come from anyone: nothing but folders of its own is listed."""
+    """Another store's folder, which may come from anyone: nothing but folders of its own is listed, nothing written.
+
+    Args:
+        root: Where it is.
+    """
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.packs = Packs(root, cached=False)
 
     def names(self, path: str) -> list[str]:
         """Return the names in a folder, unsorted; none if there is no such folder.
@@ -81,7 +90,12 @@ class Source(Folder):
             return super().names(path)  # which tells why, or that it is not there
         if not stat.S_ISDIR(mode) and path:
             raise Corrupt("is a symbolic link" if stat.S_ISLNK(mode) else "is not a folder", path=path)
-        return super().names(path)
+        try:
+            return super().names(path)
+        except (Corrupt, StoreUnreadable) as error:
+            if error.path != layout.PACKS:
+                raise
+            return self.loose.names(path)  # what the packs hold cannot be read, and listing them tells so
 
 
 def merge(folder: Folder, source: Tree, *, dry_run: bool = False) -> Merged:
@@ -110,6 +124,10 @@ class _Merger:
     def __init__(self, folder: Folder, source: Tree, *, dry_run: bool) -> None:
         self._folder = folder
         self._source = source
+        holder = source.folder if isinstance(source, Packed) else source
+        self._packs = holder.packs if isinstance(holder, Folder) else None
+        if self._packs is not None:
+            self._packs.warns = False  # what is bad is reported
         self._dry_run = dry_run
         self._taken: dict[str, int] = dict.fromkeys(("objects", "records", "members", "moves"), 0)
         self._paths: list[str] | None = []
@@ -143,10 +161,11 @@ class _Merger:
 
     def _look_at_packs(self) -> None:
         """Report packs that are damaged: what is whole in them is taken like any other file."""
-        folder = self._source.folder if isinstance(self._source, Packed) else self._source
-        packs = folder.packs.all() if isinstance(folder, Folder) else []
-        damaged = {pack.name: pack.index.damaged for pack in packs}
-        for name in self._names(layout.PACKS):
+        found = self._names(layout.PACKS)
+        if not found or layout.PACKS in self._bad:
+            return
+        damaged = {} if self._packs is None else {pack.name: pack.index.damaged for pack in self._packs.all()}
+        for name in found:
             path = f"{layout.PACKS}/{name}"
             pack_hash = layout.parse_pack_name(name)
             if pack_hash is None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 
 import pytest
 from histories import CONFIGS, HISTORY, NAMES, answers, perform, union
@@ -313,9 +314,50 @@ def test_a_packed_source_is_merged_as_a_loose_one(source, registry, tmp_path):
     loose = ExperimentRegistry(tmp_path / "loose")
     merged(loose.root, source.root)
     source.pack()
+    before = snapshot(source.root)
     report = merged(registry.root, source.root)
     assert (report.bad, report.unknown) == ((), ())
     assert answers(registry.root) == answers(loose.root)
+    assert snapshot(source.root) == before
+
+
+@pytest.mark.parametrize("at", [1, 40, 400, -1])
+def test_of_a_damaged_pack_what_is_whole_is_taken(source, registry, at):
+    whole = contents(source.root)
+    source.pack()
+    (name,) = os.listdir(f"{source.root}/packs")
+    place = f"{source.root}/packs/{name}"
+    with open(place, "rb") as file:
+        data = file.read()
+    os.unlink(place)
+    with open(place, "wb") as file:
+        file.write(flip(data, at))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = merged(registry.root, source.root)
+    assert f"packs/{name}" in {one.path for one in report.bad}
+    assert {path: data for path, data in contents(registry.root).items() if path in report.paths} == {
+        path: whole[path] for path in report.paths
+    }
+    assert at == 1 or report.files >= 9
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "junk"])
+def test_packs_that_are_none_are_bad_and_loose_files_are_taken(source, registry, tmp_path, kind):
+    place = f"{source.root}/packs"
+    path = f"packs/{'0' * 64}.gxp" if kind == "junk" else "packs"
+    if kind == "junk":
+        os.mkdir(place)
+        with open(f"{source.root}/{path}", "wb") as file:
+            file.write(b"junk")
+    elif kind == "link":
+        os.symlink(tmp_path, place)
+    else:
+        with open(place, "wb"):
+            pass
+    report = merged(registry.root, source.root)
+    assert [one.path for one in report.bad] == [path]
+    assert report.files == 11
 
 
 def test_the_registry_says_what_came_in(source, registry):
