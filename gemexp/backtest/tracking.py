@@ -159,12 +159,15 @@ def tried(
 def outcomes_of(registry: ExperimentRegistry, rev: str) -> dict[str, str]:
     """Return the latest backtest outcome of a configuration on each panel: panel digest -> outcome hash.
 
+    Runs that it takes over from one that was migrated to it are left out: an outcome names the configuration it is of.
+
     Raises:
         NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
     """
     found: dict[str, str] = {}
-    for run in registry.runs(rev):
-        if run.verifies is None:
+    config_hash = registry.resolve(rev)
+    for run in registry.runs(config_hash):
+        if run.verifies is None and run.config == config_hash:
             outcome = registry.outcome(run.outcome)
             if isinstance(outcome.data, str) and "result_digest" in outcome.details:
                 found.setdefault(outcome.data, run.outcome)
