@@ -129,7 +129,7 @@ def labels_of(atom: Atom) -> Labels:
     elif isinstance(atom, In):
         exact = frozenset(map(str, atom.values))
     else:
-        return Labels(None, _like(atom.pattern) if isinstance(atom, Like) else bool)
+        return Labels(None, _like(atom.pattern) if isinstance(atom, Like) else lambda _label: True)
     return Labels(exact, exact.__contains__)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _BATCH_CONFIGS: Final = 4096
 
 
-class Retagged(NamedTuple):
+class TagChange(NamedTuple):
     """What `Labels.tag_where` came to.
 
     Args:
@@ -55,7 +55,7 @@ class Labels(OpenedStore):
 
     def tag_where(
         self, where: str | Query, tags: Iterable[str], *, remove: bool = False, dry_run: bool = False
-    ) -> Retagged:
+    ) -> TagChange:
         """Add tags to all configurations that match an expression, or remove them.
 
         They are written in batches: if it is interrupted, running it again does the rest.
@@ -79,7 +79,7 @@ class Labels(OpenedStore):
         for start in range(0, 0 if dry_run else len(changed), _BATCH_CONFIGS):
             batch = changed[start : start + _BATCH_CONFIGS]
             self._turn_tags(batch, **{"remove" if remove else "add": tags})
-        return Retagged(matching, changed)
+        return TagChange(matching, changed)
 
     def rename_tag(self, old: str, new: str) -> list[str]:
         """Put one tag in another's place on every configuration that carries it; return their hashes."""
