@@ -120,11 +120,6 @@ def _branches() -> tuple[str, ...]:
 
 def _details(entry: Entry, *, under: str | None) -> Iterator[str]:
     """Yield what an entry changed against each of its origins; which one it was goes without saying in a tree."""
-    for old in entry.migrated_from:
-        yield f"migrated from {short(old.config_hash)}"
-        yield from _changes(old, entry)
-    for new in entry.migrated_to:
-        yield f"migrated to {short(new)}"
     for origin in entry.origins:
         through = f" through {', '.join(map(short, origin.through))} (deleted)" if origin.through else ""
         state = f" ({origin.state})" if origin.state != "listed" else ""
@@ -133,6 +128,11 @@ def _details(entry: Entry, *, under: str | None) -> Iterator[str]:
         elif through:
             yield through.strip()
         yield from _changes(origin, entry)
+    for old in entry.migrated_from:
+        yield f"migrated from {short(old.config_hash)}"
+        yield from _changes(old, entry)
+    for new in entry.migrated_to:
+        yield f"migrated to {short(new)}"
 
 
 def _changes(origin: Origin, entry: Entry) -> Iterator[str]:
