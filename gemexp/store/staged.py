@@ -111,7 +111,8 @@ def _by_store(changes: Iterable[Change], blobs: BlobReader) -> dict[str, list[Ch
 def _possible_stores(path: str) -> Iterator[str]:
     parts = path.split("/")
     for position, part in enumerate(parts):
-        if part in _FOLDERS or (part in _FILES and position + 1 == len(parts)):
+        is_named = position > 0 and parts[position - 1].endswith(layout.STORE_FOLDER)
+        if is_named or part in _FOLDERS or (part in _FILES and position + 1 == len(parts)):
             yield "/".join(parts[:position])
 
 
@@ -166,8 +167,10 @@ class _Checker:
 
     def _is_taken_away(self) -> bool:
         """Tell whether the whole store is removed, which is nobody's mistake."""
-        left = any(self._files.names(folder) for folder in (layout.OBJECTS, layout.INDEX, layout.PACKS))
-        return not left and all(change.status == "D" for change in self._changes)
+        if any(change.status != "D" for change in self._changes) or self._files.exists(layout.FORMAT_FILE):
+            return False
+        folders = [f"{top}/{name}" for top in (layout.OBJECTS, layout.INDEX) for name in self._files.names(top)]
+        return not any(map(self._files.names, [layout.PACKS, *folders]))
 
     def _check_format(self) -> None:
         try:
