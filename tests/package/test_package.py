@@ -37,9 +37,12 @@ def test_every_file_of_the_package_is_installed_as_it_is(path):
     assert installed.read_bytes() == (CHECKOUT / "gemexp" / path).read_bytes()
 
 
-def test_console_script_is_installed():
-    (script,) = entry_points(group="console_scripts", name="gemexp")
-    assert script.value == "gemexp.cli:main"
+@pytest.mark.parametrize(
+    ("name", "value"), [("gemexp", "gemexp.cli:main"), ("gemexp-textconv", "gemexp.textconv:main")]
+)
+def test_console_scripts_are_installed(name, value):
+    (script,) = entry_points(group="console_scripts", name=name)
+    assert script.value == value
 
 
 def test_version_is_that_of_the_distribution():
