@@ -121,7 +121,8 @@ def _print(report: Report, repairs: list[Repair]) -> None:
         click.echo(f"{_line(one.problem)}: {one.done}")
     for note in report.notes:
         click.echo(f"note: {_line(note)}")
-    counted = [(report.objects, "object"), (report.records, "record"), (report.members, "set member")]
+    counted = [(report.packs, "pack")] if report.packs else []
+    counted += [(report.objects, "object"), (report.records, "record"), (report.members, "set member")]
     solved = sum(one.solved for one in repairs)
     outcome = _number(len(report.problems), "problem") + (f", {solved} repaired" if repairs else "")
     click.echo(f"checked {', '.join(_number(*one) for one in counted)}: {outcome}")
@@ -132,7 +133,7 @@ def _number(count: int, word: str) -> str:
 
 
 def _line(problem: Problem) -> str:
-    return f"'{visible(problem.path)}' {visible(problem.message)}"
+    return f"'{visible(problem.place)}' {visible(problem.message)}"
 
 
 def _as_dict(report: Report, repairs: list[Repair]) -> dict[str, object]:
@@ -140,7 +141,12 @@ def _as_dict(report: Report, repairs: list[Repair]) -> dict[str, object]:
         "objects": report.objects,
         "records": report.records,
         "members": report.members,
-        "problems": [{"path": one.path, "message": one.message} for one in report.problems],
-        "notes": [{"path": one.path, "message": one.message} for one in report.notes],
-        "repairs": [{"path": one.problem.path, "done": one.done, "solved": one.solved} for one in repairs],
+        "packs": report.packs,
+        "problems": [{**_place(one), "message": one.message} for one in report.problems],
+        "notes": [{**_place(one), "message": one.message} for one in report.notes],
+        "repairs": [{**_place(one.problem), "done": one.done, "solved": one.solved} for one in repairs],
     }
+
+
+def _place(problem: Problem) -> dict[str, str]:
+    return {"path": problem.path, **({"entry": problem.entry} if problem.entry else {})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -9,11 +10,14 @@ from typing import NamedTuple
 
 from gemexp import canonical
 from gemexp.config import CONFIG_KIND, ExperimentConfig, object_kind
+from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt, StoreUnreadable
 from gemexp.outcome import OUTCOME_KIND, StoredOutcome
-from gemexp.store import kinds, layout, names, objects, records, sets
+from gemexp.store import kinds, layout, names, objects, pack_check, pack_format, sets
 from gemexp.store.files import Folder
 from gemexp.store.names import Move, Pointer
+from gemexp.store.packs import Pack
+from gemexp.store.references import References
 
 _WIDEST_GAP = 1000
 # The entry of an object's kind, which is the first in canonical order: an artifact hardly has it by chance.
@@ -23,11 +27,17 @@ _FILES_AT_TOP = {layout.FORMAT_FILE, layout.ATTRIBUTES_FILE, layout.IGNORE_FILE}
 
 
 class Problem(NamedTuple):
-    """A file that is bad, missing or foreign, and what is wrong with it."""
+    """A file that is bad, missing or foreign, and what is wrong with it; in a pack, ``entry`` is the file's path."""
 
     path: str
     message: str
     missing: bool = False
+    entry: str = ""
+
+    @property
+    def place(self) -> str:
+        """The file, after the pack that it lies in."""
+        return f"{self.path}: {self.entry}" if self.entry else self.path
 
 
 class Report(NamedTuple):
@@ -37,6 +47,7 @@ class Report(NamedTuple):
         objects: How many were read and are whole.
         records: How many were read and are whole, moves of names among them.
         members: How many files of tags, deletions and migrations were read.
+        packs: How many were read and are whole.
         problems: What is wrong.
         notes: What is incomplete, and harmless.
     """
@@ -44,179 +55,217 @@ class Report(NamedTuple):
     objects: int
     records: int
     members: int
+    packs: int
     problems: list[Problem]
     notes: list[Problem]
 
 
 def check(folder: Folder) -> Report:
-    """Read every shared file of a store and report what is not as it must be; nothing is changed."""
-    checker = _Checker(folder)
-    for path, mode in _walk(folder.root, ""):
-        checker.check_entry(path, mode)
-    checker.check_relations()
-    return checker.report()
+    """Read every shared file of a store and report what is not as it must be; nothing is changed.
+
+    What lies in packs is checked like files of their own. Objects come first, so that only what refers to none of them
+    has to be remembered.
+    """
+    warned, folder.packs.warns = folder.packs.warns, False
+    try:
+        checker = _Checker(folder)
+        checker.check_files(layout.PACKS)
+        checker.check_files(layout.OBJECTS)
+        checker.check_packed(objects=True)
+        for top in sorted({*folder.names(""), *_FILES_AT_TOP} - {layout.PACKS, layout.OBJECTS, layout.LOCAL}):
+            checker.check_files(top)
+        checker.check_packed(objects=False)
+        checker.check_relations()
+        return checker.report()
+    finally:
+        folder.packs.warns = warned
 
 
 class _Checker:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._configs: set[str] = set()
-        self._outcomes: dict[str, StoredOutcome] = {}
-        self._others: set[str] = set()
-        self._recorded: dict[str, str] = {}
-        self._referred: list[tuple[str, str, str]] = []  # (kind, hash, path of what refers to it)
-        self._outcomes_on: dict[tuple[str, str], set[str]] = {}
+        self._packs: list[Pack] = []
+        self._whole_packs = 0
+        self._references = References()
+        self._outcomes_on: dict[int, int] = {}
+        self._disputed: dict[tuple[str, int], set[int]] = {}
         self._records = 0
-        self._lengths: dict[str, dict[str, set[int]]] = {}
         self._members = 0
-        self._moves: dict[str, list[Move]] = {}
+        self._moves: dict[str, dict[str, Move]] = {}
         self._problems: list[Problem] = []
         self._notes: list[Problem] = []
 
     def report(self) -> Report:
-        count = len(self._configs) + len(self._outcomes) + len(self._others)
-        return Report(count, self._records, self._members, sorted(self._problems), sorted(self._notes))
+        return Report(
+            objects=len(self._references),
+            records=self._records,
+            members=self._members,
+            packs=self._whole_packs,
+            problems=sorted(self._problems),
+            notes=sorted(self._notes),
+        )
 
-    def check_entry(self, path: str, mode: int | None) -> None:
-        """Check one file by what its place promises."""
-        try:
-            if mode is None:
-                raise Corrupt("is a folder that cannot be read")
-            if stat.S_ISLNK(mode):
-                raise Corrupt("is a symbolic link, which a store never holds")
-            if not stat.S_ISREG(mode):
-                raise Corrupt("is not a regular file")
-            self._check_file(path)
-        except (Corrupt, StoreUnreadable) as error:
-            self._problems.append(Problem(path, error.message))
+    def check_files(self, top: str) -> None:
+        """Check a file at the top of the store, or all below a folder there, by what their places promise."""
+        for path, mode in _walk(self._folder.root, top):
+            try:
+                if mode is None:
+                    raise Corrupt("is a folder that cannot be read")
+                if stat.S_ISLNK(mode):
+                    raise Corrupt("is a symbolic link, which a store never holds")
+                if not stat.S_ISREG(mode):
+                    raise Corrupt("is not a regular file")
+                self._check_file(path)
+            except (Corrupt, StoreUnreadable) as error:
+                self._problems.append(Problem(path, error.message))
+                self._add_damaged(path)
+
+    def check_packed(self, *, objects: bool) -> None:
+        """Check the objects in all packs, or all else, each by what its path promises."""
+        for pack in self._packs:
+            for path, data in pack.paths():
+                if path.startswith(f"{layout.OBJECTS}/") == objects:
+                    try:
+                        self._check_content(path, data, pack)
+                    except Corrupt as error:
+                        self._problems.append(Problem(pack.path, error.message, entry=path))
+                        self._add_damaged(path)
+
+    def _add_damaged(self, path: str) -> None:
+        name = path.rpartition("/")[2]
+        if layout.parse_object_name(name) and path == layout.object_path(name):
+            self._references.add_damaged(name)
 
     def _check_file(self, path: str) -> None:
-        parts = path.split("/")
+        folder, _, name = path.rpartition("/")
+        pack = layout.parse_pack_name(name) if folder == layout.PACKS else None
         if path in _FILES_AT_TOP:
             if path == layout.FORMAT_FILE and self._folder.read(path, 4096) != layout.FORMAT:
                 raise Corrupt("is not exactly what this version writes", expected=layout.FORMAT.decode())
-        elif parts[0] == layout.OBJECTS and len(parts) == 3:
-            self._check_object(path, parts[1], parts[2])
-        elif parts[0] == layout.INDEX and len(parts) == 3:
-            self._check_record(path, parts[1], parts[2])
-        elif path.startswith(f"{layout.TAGS}/") and len(parts) == 4:
-            if layout.unescape_name(parts[2]) is None:
-                self._note_foreign(path)
-            else:
-                self._check_member(path, parts[3])
-        elif path.startswith((f"{layout.DELETED}/", f"{layout.MIGRATED}/")) and len(parts) == 3:
-            self._check_member(path, parts[2])
-        elif path.startswith(f"{layout.NAMES}/") and len(parts) == 4:
-            self._check_move(path, parts[2], parts[3])
-        else:
-            self._note_foreign(path)
-
-    def _note_foreign(self, path: str) -> None:
-        self._notes.append(Problem(path, "is not part of a store, and no reader looks at it"))
-
-    def _check_object(self, path: str, fan_out: str, name: str) -> None:
-        if layout.parse_object_name(name) is None:
-            self._note_foreign(path)
-            return
-        if fan_out != name[:2]:
+        elif pack is not None:
+            self._check_pack(pack)
+        elif _is_misplaced(path):
             raise Corrupt("is in a folder where no reader looks for it")
-        data = objects.get(self._folder, name)
+        elif pack_format.is_path(path):
+            limit = objects.MAX_OBJECT_BYTES if path.startswith(f"{layout.OBJECTS}/") else canonical.MAX_BYTES
+            data = self._folder.loose.read(path, limit)
+            if data is not None:
+                self._check_content(path, data, None)
+        else:
+            self._notes.append(Problem(path, "is not part of a store, and no reader looks at it"))
+
+    def _check_pack(self, name: str) -> None:
+        found = list(pack_check.faults(self._folder.root, name))
+        self._problems += [Problem(layout.pack_path(name), one.message, entry=one.entry) for one in found]
+        if not found:
+            self._whole_packs += 1
+            if pack_check.index_lies(self._folder.root, name):
+                path = layout.pack_index_path(name)
+                self._problems.append(Problem(path, "is not what its pack says, and readers would believe it"))
+        with contextlib.suppress(Corrupt, FileNotFoundError):
+            self._packs.append(Pack.open(self._folder.root, name, cached=False))
+
+    def _check_content(self, path: str, data: bytes, pack: Pack | None) -> None:
+        """Check the content of a file by its path.
+
+        Raises:
+            Corrupt: It is not what the path promises.
+        """
+        folder, _, name = path.rpartition("/")
+        is_new = pack is None or not self._seen_before(path, pack)
+        if path.startswith(f"{layout.OBJECTS}/"):
+            self._check_object(name, data)
+        elif path.startswith(f"{layout.INDEX}/"):
+            self._check_record(path, data)
+            self._records += is_new
+        elif path.startswith(f"{layout.NAMES}/"):
+            moved = layout.unescape_name(folder.rpartition("/")[2]) or ""
+            self._moves.setdefault(moved, {})[name] = names.from_value(name, kinds.read(data, name, moved))
+            self._records += is_new
+        else:
+            self._members += is_new
+            self._check_member(folder, name)
+            if data:
+                raise Corrupt("is not empty")
+
+    def _seen_before(self, path: str, pack: Pack) -> bool:
+        """Tell whether a file of a pack was counted as one of its own, or as another pack's."""
+        before = self._packs[: self._packs.index(pack)]
+        return self._folder.loose.exists(path) or any(one.find(path) is not None for one in before)
+
+    def _check_object(self, name: str, data: bytes) -> None:
+        objects.check(name, data)
         kind = kind_of(data)
         if kind == CONFIG_KIND:
             ExperimentConfig.from_bytes(data)
-            self._configs.add(name)
+            self._references.add_config(name)
         elif kind == OUTCOME_KIND:
-            self._outcomes[name] = StoredOutcome.from_bytes(data)
+            self._references.add_outcome(name, StoredOutcome.from_bytes(data))
         elif kind is not None and kind.startswith("gemexp/"):
             raise Corrupt(f"is of the kind '{kind}', which this version does not know")
         else:
-            self._others.add(name)
+            self._references.add_other(name)
 
-    def _check_record(self, path: str, fan_out: str, file_name: str) -> None:
-        name = layout.parse_record_name(file_name)
+    def _check_record(self, path: str, data: bytes) -> None:
+        name = layout.parse_record_name(path.rpartition("/")[2])
         if name is None:
-            self._note_foreign(path)
-            return
-        if fan_out != file_name[:2]:
-            raise Corrupt("is in a folder where no reader looks for it")
-        record = records.read(self._folder, name)
-        self._records += 1
-        self._referred.append((CONFIG_KIND, record["config"], path))
+            raise Corrupt("is not a record's name")
+        record = kinds.read(data, name.record, name.config)
+        self._references.refer(CONFIG_KIND, record["config"], path)
         if record["$"] == kinds.RUN:
-            self._referred.append((OUTCOME_KIND, record["outcome"], path))
+            self._references.refer(OUTCOME_KIND, record["outcome"], path)
             if record["data"] is not None:
-                self._outcomes_on.setdefault((record["config"], record["data"]), set()).add(record["outcome"])
-        if record["$"] == kinds.ALIAS:
-            return
-        if record["$"] == kinds.PUT or name.config not in self._recorded:
-            self._recorded[name.config] = path
+                self._note_outcome(record["config"], record["data"], record["outcome"])
+        if record["$"] != kinds.ALIAS:
+            self._references.record(name.config)
 
-    def _check_member(self, path: str, file_name: str) -> None:
-        set_folder = path.rpartition("/")[0]
+    def _note_outcome(self, config: str, data: str, outcome: str) -> None:
+        """Remember a run's outcome: two numbers each, since there may be a million."""
+        on = int(hash_bytes(f"{config}{data}".encode())[:24], 16)
+        found = int(outcome[:24], 16)
+        first = self._outcomes_on.setdefault(on, found)
+        if first != found:
+            self._disputed.setdefault((config, on), {first}).add(found)
+
+    def _check_member(self, set_folder: str, file_name: str) -> None:
+        """Check that the lengths below a member's are there; and what it refers to."""
         member = layout.parse_member_name(file_name, pairs=set_folder == layout.MIGRATED)
         if member is None:
-            self._note_foreign(path)
-            return
-        self._lengths.setdefault(set_folder, {}).setdefault(member.config, set()).add(member.length)
-        self._members += 1
-        if self._folder.read(path, canonical.MAX_BYTES) != b"":
-            raise Corrupt("is not empty")
-
-    def _check_move(self, path: str, escaped: str, file_name: str) -> None:
-        record_hash = layout.parse_object_name(file_name)
-        if record_hash is None:
-            self._note_foreign(path)
-            return
-        name = layout.unescape_name(escaped)
-        if name is None:
-            raise Corrupt("is in a folder where no reader looks for it")
-        self._moves.setdefault(name, []).append(names.read(self._folder, name, record_hash))
-        self._records += 1
+            raise Corrupt("is not a member's name")
+        path = f"{set_folder}/{file_name}"
+        if set_folder != layout.DELETED:
+            for config in layout.parse_pair(member.config) or (member.config,):
+                self._references.refer(CONFIG_KIND, config, path)
+        missing: list[str] = []
+        for number in range(member.length - 1, 0, -1):
+            below = layout.member_path(set_folder, member.config, number)
+            if self._folder.exists(below):
+                break
+            if len(missing) == _WIDEST_GAP:
+                self._problems.append(Problem(path, "stands beyond a gap too wide to be filled"))
+                return
+            missing.append(below)
+        message = "is missing, though a later one of its set is there"
+        self._problems += [Problem(one, message, missing=True) for one in missing]
 
     def check_relations(self) -> None:
         """Check that what files refer to is there, and of the kind that it must be."""
-        for set_folder, lengths in self._lengths.items():
-            for member, found in lengths.items():
-                self._check_lengths(set_folder, member, found)
-                self._refer_to_member(set_folder, member, max(found))
+        self._references.settle()
         for name, moves in self._moves.items():
-            self._check_name(names.assemble(name, moves))
-        artifacts = set()
-        for name, outcome in self._outcomes.items():
-            artifacts |= set(outcome.artifacts.values())
-            self._referred.append((CONFIG_KIND, outcome.config, layout.object_path(name)))
-            self._referred += [("", artifact, layout.object_path(name)) for artifact in outcome.artifacts.values()]
-        wrong = self._check_references()
-        for name in self._configs - self._recorded.keys():
-            message = "has no record: registering it was interrupted; adding it again completes it"
+            self._check_name(names.assemble(name, moves.values()))
+        for name, message in self._references.missing(sets.members(self._folder, layout.DELETED)):
+            self._problems.append(Problem(layout.object_path(name), message, missing=True))
+        for name, message in self._references.wrong():
+            self._problems.append(Problem(layout.object_path(name), message))
+        for name, message in self._references.unused():
             self._notes.append(Problem(layout.object_path(name), message))
-        for name in self._others - artifacts - wrong:
-            message = "is no config, no outcome, and no outcome's artifact"
+        for (name, _), outcomes in self._disputed.items():
+            message = f"has {len(outcomes)} outcomes on the same data: it is not reproducible"
             self._notes.append(Problem(layout.object_path(name), message))
-        for (config, _), outcomes in self._outcomes_on.items():
-            if len(outcomes) > 1:
-                message = f"has {len(outcomes)} outcomes on the same data: it is not reproducible"
-                self._notes.append(Problem(layout.object_path(config), message))
-
-    def _check_lengths(self, set_folder: str, config: str, found: set[int]) -> None:
-        highest = max(found)
-        if highest > len(found) + _WIDEST_GAP:
-            path = layout.member_path(set_folder, config, highest)
-            self._problems.append(Problem(path, "stands beyond a gap too wide to be filled"))
-            return
-        for number in sorted(set(range(1, highest)) - found):
-            path = layout.member_path(set_folder, config, number)
-            self._problems.append(Problem(path, "is missing, though a later one of its set is there", missing=True))
-
-    def _refer_to_member(self, set_folder: str, member: str, length: int) -> None:
-        pair = layout.parse_pair(member) if set_folder == layout.MIGRATED else None
-        if set_folder != layout.DELETED:
-            path = layout.member_path(set_folder, member, length)
-            self._referred += [(CONFIG_KIND, config, path) for config in pair or (member,)]
 
     def _check_name(self, pointer: Pointer) -> None:
         """Check that the moves of a name that others come from are there, and what the current ones point to."""
-        damaged = {problem.path for problem in self._problems}
+        damaged = {problem.entry or problem.path for problem in self._problems}
         known = {move.record for move in pointer.history}
         before = {old for move in pointer.history for old in (*move.supersedes, move.restores) if old is not None}
         for path in {layout.move_path(pointer.name, record) for record in before - known} - damaged:
@@ -224,35 +273,11 @@ class _Checker:
             self._notes.append(Problem(path, message, missing=True))
         for head in pointer.heads:
             if head.config is not None:
-                self._referred.append((CONFIG_KIND, head.config, layout.move_path(pointer.name, head.record)))
+                self._references.refer(CONFIG_KIND, head.config, layout.move_path(pointer.name, head.record))
         if pointer.rivals:
             number = len({head.config for head in pointer.heads})
             message = f"points to {number} configs since a merge; gemexp name --resolve settles it"
             self._notes.append(Problem(layout.name_folder(pointer.name), message))
-
-    def _check_references(self) -> set[str]:
-        """Report what is missing or of a wrong kind, once each; return the latter."""
-        damaged = {problem.path for problem in self._problems}
-        kinds = {CONFIG_KIND: self._configs, OUTCOME_KIND: self._outcomes.keys()}
-        there = self._configs | self._outcomes.keys() | self._others
-        deleted = self._deleted()
-        seen, wrong = set(), set()
-        for kind, name, path in self._referred:
-            target = layout.object_path(name)
-            if name in kinds.get(kind, there) or target in damaged or name in seen:
-                continue
-            seen.add(name)
-            if name in there:
-                wrong.add(name)
-                word = "configuration" if kind == CONFIG_KIND else "outcome"
-                self._problems.append(Problem(target, f"is not a{'n' * (word[0] == 'o')} {word}, as '{path}' says"))
-            elif name not in deleted:  # once it is collected, its mark and what was said of it stay
-                self._problems.append(Problem(target, f"is missing; '{path}' refers to it", missing=True))
-        return wrong
-
-    def _deleted(self) -> set[str]:
-        lengths = self._lengths.get(layout.DELETED, {})
-        return {config for config, found in lengths.items() if sets.reached_length(found.__contains__) % 2 == 1}
 
 
 def kind_of(data: bytes) -> str | None:
@@ -269,22 +294,33 @@ def kind_of(data: bytes) -> str | None:
         return None  # an artifact may hold anything
 
 
-def _walk(root: str, folder: str) -> Iterator[tuple[str, int | None]]:
-    """Yield (path, mode) of everything but folders, in order of path, without following links; not ``local/``.
+def _is_misplaced(path: str) -> bool:
+    """Tell whether a file's name is one of ours, but not its folder's."""
+    parts, name = path.split("/"), path.rpartition("/")[2]
+    if parts[0] == layout.OBJECTS and len(parts) == 3:
+        return layout.parse_object_name(name) is not None and parts[1] != name[:2]
+    if parts[0] == layout.INDEX and len(parts) == 3:
+        return layout.parse_record_name(name) is not None and parts[1] != name[:2]
+    if path.startswith(f"{layout.NAMES}/") and len(parts) == 4:
+        return layout.parse_object_name(name) is not None and layout.unescape_name(parts[2]) is None
+    return False
+
+
+def _walk(root: str, path: str) -> Iterator[tuple[str, int | None]]:
+    """Yield (path, mode) of a file, or of all below a folder in order of path, without following links.
 
     A folder that cannot be read has no mode.
     """
     try:
-        with os.scandir(f"{root}/{folder}") as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        yield folder, None
+        mode = os.lstat(f"{root}/{path}").st_mode
+        if not stat.S_ISDIR(mode):
+            yield path, mode
+            return
+        inside = sorted(os.listdir(f"{root}/{path}"))
+    except FileNotFoundError:  # there is none, or it has gone
         return
-    for entry in found:
-        path = f"{folder}/{entry.name}" if folder else entry.name
-        if path == layout.LOCAL:
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path)
-        else:
-            yield path, entry.stat(follow_symlinks=False).st_mode
+    except OSError:
+        yield path, None
+        return
+    for name in inside:
+        yield from _walk(root, f"{path}/{name}")

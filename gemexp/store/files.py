@@ -102,6 +102,19 @@ class Folder:
             if not (missing_ok and isinstance(error, FileNotFoundError)):
                 raise durable.unwritable(error, self.root) from None
 
+    def link(self, path: str, target: str) -> None:
+        """Give a file another name, below ``local/``; where links are not supported, that name instead.
+
+        Raises:
+            StoreUnwritable: The file system refused.
+        """
+        try:
+            os.makedirs(os.path.dirname(f"{self.root}/{target}"), exist_ok=True)
+            durable.link(f"{self.root}/{path}", f"{self.root}/{target}")
+            durable.sync_path(os.path.dirname(f"{self.root}/{target}"))
+        except OSError as error:
+            raise durable.unwritable(error, self.root) from None
+
     def remove(self, paths: Iterable[str]) -> int:
         """Remove files for good, those that a pack holds now, and the folders that are empty then.
 

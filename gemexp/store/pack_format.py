@@ -78,6 +78,14 @@ def to_key(path: str) -> bytes:
     return key
 
 
+def is_path(path: str) -> bool:
+    """Tell whether this is the path of a file that a pack can hold: any shared file of a store but those at its top."""
+    try:
+        return bool(to_key(path))
+    except InvalidInput:
+        return False
+
+
 def object_key(object_hash: str) -> bytes:
     """Return the key of an object; empty if that is no hash."""
     return bytes([OBJECT]) + bytes.fromhex(object_hash) if layout.parse_object_name(object_hash) else b""

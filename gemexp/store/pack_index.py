@@ -15,13 +15,13 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, pairwise
 from operator import le
 from typing import NamedTuple
 from zlib import crc32
 
-from gemexp.store import pack_format
+from gemexp.store import layout, pack_format
 
 _MAGIC = b"GXPINDX2"
 _ORDER = 0x0102030405060708  # reads differently on a machine of the other byte order
@@ -51,19 +51,23 @@ class PackIndex:
     Args:
         data: What `Builder.finish` returned, or the mapped file that holds it.
         pack: The pack's hash.
-        pack_size: Its bytes.
-        remake: Builds the index anew, where it turns out to be damaged; None if it was just built.
+        pack_size: Its bytes; None if they may have changed since.
+        remake: Builds the index anew, where it turns out to be damaged; None if nothing is to be checked.
 
     Raises:
         ValueError: It is not an index of this version, machine and pack, or is damaged.
     """
 
     def __init__(
-        self, data: bytes | memoryview, pack: str, pack_size: int, remake: Callable[[], bytes] | None = None
+        self,
+        data: bytes | memoryview,
+        pack: str,
+        pack_size: int | None = None,
+        remake: Callable[[], bytes] | None = None,
     ) -> None:
         self._remake = remake
         self._read(data)
-        if (self._pack, self.pack_size) != (pack, pack_size):
+        if self._pack != pack or pack_size not in (None, self.pack_size):
             raise ValueError("is another pack's index")
 
     def _read(self, data: bytes | memoryview) -> None:
@@ -141,18 +145,41 @@ class PackIndex:
         places = self._tables[table][1]
         return (min(places), max(places)) if len(places) else (0, 0)
 
+    def paths(self) -> Iterator[tuple[str, int]]:
+        """Yield how each entry's path begins, up to the first 16 digits of the hash in it, and its place; unsorted."""
+        for table, top in ((OBJECTS, layout.OBJECTS), (RECORDS, layout.INDEX)):
+            for key, place in zip(*self._tables[table], strict=True):
+                yield f"{top}/{key >> 56:02x}/{key:016x}", place
+        folders = sorted((place.start, path) for path, place in self.folders.items())
+        starts = [start for start, _ in folders]
+        for key, place in zip(*self._tables[MEMBERS], strict=True) if starts else ():
+            yield f"{folders[bisect_right(starts, place) - 1][1]}/{key:016x}", place
+
+    def check(self) -> None:
+        """Look at all checksums.
+
+        Raises:
+            ValueError: One is wrong.
+        """
+        sums = [self._sum(section) for section in range(_TABLES * _SECTIONS)]
+        if sums != self._sums or crc32(self._folders_text) != self._folders_sum:
+            raise ValueError("is damaged")
+
     def _section(self, section: int) -> tuple[int, int]:
         """Return where a section of a table begins and ends."""
         return (self._ends[section - 1] if section % _SECTIONS else 0, self._ends[section])
 
     def _check(self, section: int) -> None:
         """Look at a section's checksum before it is used for the first time."""
-        keys, places = self._tables[section // _SECTIONS]
-        start, end = self._section(section)
-        if crc32(places[start:end], crc32(keys[start:end])) == self._sums[section]:
+        if self._sum(section) == self._sums[section]:
             self._sound[section] = 1
         else:
             self._make_anew()
+
+    def _sum(self, section: int) -> int:
+        keys, places = self._tables[section // _SECTIONS]
+        start, end = self._section(section)
+        return crc32(places[start:end], crc32(keys[start:end]))
 
     def _make_anew(self) -> None:
         if self._remake is not None:

@@ -59,7 +59,9 @@ class Pack:
             StoreUnreadable: The file system refused.
             Corrupt: It is no pack at all.
         """
-        content = _mapped(root, layout.pack_path(name))
+        content = mapped(root, layout.pack_path(name))
+        if content[: len(pack_format.MAGIC)] != pack_format.MAGIC:
+            raise Corrupt("is not a pack", path=layout.pack_path(name))
         if not cached:
             return cls(name, content)
         where = layout.pack_index_path(name)
@@ -71,12 +73,7 @@ class Pack:
             return data
 
         with contextlib.suppress(OSError, ValueError, Corrupt, StoreUnreadable):
-            descriptor = durable.open_to_read(root, where)
-            try:
-                mapped = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
-            finally:
-                os.close(descriptor)
-            return cls(name, content, PackIndex(mapped, name, len(content), remake))
+            return cls(name, content, PackIndex(memoryview(mapped(root, where)), name, len(content), remake))
         return cls(name, content, PackIndex(remake(), name, len(content)))
 
     def find(self, path: str) -> Frame | None:
@@ -176,20 +173,33 @@ class Pack:
 def build_index(name: str, content: bytes | mmap.mmap) -> bytes:
     """Return the index of a pack, which says as well whether the pack is what its name promises."""
     builder = pack_index.Builder()
-    digest = sha256()
-    for start in range(0, len(content), _STEP_BYTES):
-        digest.update(content[start : start + _STEP_BYTES])
-        pack_format.release(content, start, start + _STEP_BYTES)
+    damaged = digest(content) != name
     for frame in pack_format.entries(content, len(pack_format.MAGIC), len(content)):
         builder.add(frame.key, frame.start, frame.end)
-    return builder.finish(name, len(content), damaged=digest.hexdigest() != name)
+    return builder.finish(name, len(content), damaged=damaged)
 
 
-def _mapped(root: str, path: str) -> mmap.mmap:
+def digest(content: bytes | mmap.mmap) -> str:
+    """Return the hash of a pack's bytes."""
+    found = sha256()
+    for start in range(0, len(content), _STEP_BYTES):
+        found.update(content[start : start + _STEP_BYTES])
+        pack_format.release(content, start, start + _STEP_BYTES)
+    return found.hexdigest()
+
+
+def mapped(root: str, path: str) -> bytes | mmap.mmap:
+    """Return a file's bytes, mapped into memory.
+
+    Raises:
+        FileNotFoundError: There is none.
+        StoreUnreadable: The file system refused.
+        Corrupt: It is no regular file.
+    """
     descriptor = durable.open_to_read(root, path)
     try:
-        if os.read(descriptor, len(pack_format.MAGIC)) != pack_format.MAGIC:
-            raise Corrupt("is not a pack", path=path)
+        if not os.fstat(descriptor).st_size:
+            return b""
         return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise durable.unreadable(error, root, path) from None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gemexp import canonical
 from gemexp.digest import HASH_DIGITS, hash_bytes
-from gemexp.errors import Corrupt, NotFound
-from gemexp.store import layout, names, objects, records
+from gemexp.errors import Corrupt, NotFound, StoreUnreadable
+from gemexp.store import layout, names, objects, records, salvage
 from gemexp.store.files import Folder
 
 if TYPE_CHECKING:
@@ -28,35 +28,109 @@ def repair(folder: Folder, problems: Sequence[Problem], sources: Sequence[Folder
     """Move bad files to ``local/quarantine`` and put good ones in their place where that can be known.
 
     A set's member is its file's name, and can always be written anew; an object, a record or a move is taken from the
-    first of ``sources`` that has it whole.
+    store itself, if it has it a second time, or from the first of ``sources`` that has it whole. Of a damaged pack, all
+    that is whole in it is kept, as a new pack.
 
     Raises:
         StoreUnwritable: The file system refused.
     """
-    return [_repair_one(folder, problem, sources) for problem in problems]
+    warned, folder.packs.warns = folder.packs.warns, False
+    try:
+        by_pack: dict[str, list[Problem]] = {}
+        for problem in problems:
+            if not problem.missing and _pack_name(problem.path):
+                by_pack.setdefault(problem.path, []).append(problem)
+        done: dict[Problem, Repair] = {}
+        for path, of_pack in by_pack.items():  # first, so that no bad copy in a pack stands before a good one
+            done |= _repair_pack(folder, path, of_pack, sources)
+        return [done.get(problem) or _repair_one(folder, problem, sources) for problem in problems]
+    finally:
+        folder.packs.warns = warned
 
 
 def _repair_one(folder: Folder, problem: Problem, sources: Sequence[Folder]) -> Repair:
+    if problem.path.startswith(f"{layout.PACK_INDEXES}/"):
+        folder.remove([problem.path])
+        return Repair(problem, "removed; it is made anew when it is needed", solved=True)
     done = [] if problem.missing else [f"moved to '{_quarantine(folder, problem.path)}'"]
-    content, origin = _good_content(problem.path, sources)
-    if content is not None:
-        with folder.batch() as batch:
-            batch.create(problem.path, content)
-        done.append(f"taken from '{origin}'" if origin else "written anew")
-    elif not _is_read(problem.path):
-        return Repair(problem, done[0], solved=True)
-    else:
-        done.append("no good copy found")
-    return Repair(problem, ", ".join(done), solved=content is not None)
+    found = _restore(folder, problem.path, sources)
+    if found is None and not _is_read(problem.path):
+        return Repair(problem, ", ".join(done), solved=True)
+    return Repair(problem, ", ".join([*done, found or "no good copy found"]), solved=found is not None)
+
+
+def _restore(folder: Folder, path: str, sources: Sequence[Folder]) -> str | None:
+    """Put a good file in a place where none is; say where it came from, or return None if there is none."""
+    content, origin = _good_content(path, [folder, *sources])
+    if content is None:
+        return None
+    with folder.batch() as batch:
+        batch.create(path, content)
+    if origin == folder.root:
+        return "the store has a good copy"
+    return f"taken from '{origin}'" if origin else "written anew"
+
+
+def _repair_pack(
+    folder: Folder, path: str, problems: Sequence[Problem], sources: Sequence[Folder]
+) -> dict[Problem, Repair]:
+    """Keep what is whole in a damaged pack, and restore what was not from elsewhere."""
+    name = _pack_name(path) or ""
+    bad = {problem.entry for problem in problems if problem.entry}
+    quarantine = _free_place(folder, path)
+    try:
+        salvaged = salvage.salvage(folder, name, bad, sources, quarantine)
+    except (Corrupt, StoreUnreadable):  # it is no file that could hold anything
+        return {}
+    kept = f"moved to '{quarantine}'"
+    if salvaged.origin:
+        kept += f", taken from '{salvaged.origin}'"
+    elif salvaged.pack is not None:
+        kept += f", what was whole ({salvaged.files} files) is in '{layout.pack_path(salvaged.pack)}'"
+    done = {}
+    for problem in problems:
+        if salvaged.pack == name:
+            done[problem] = Repair(problem, kept, solved=True)
+        elif problem.entry:
+            found = _restore(folder, problem.entry, sources)
+            done[problem] = Repair(problem, found or "lost: no good copy found", solved=found is not None)
+        elif problem.message in salvaged.holes:
+            done[problem] = _repair_hole(folder, problem, salvaged.holes[problem.message], sources)
+    solved = all(one.solved for one in done.values())
+    return {problem: done.get(problem) or Repair(problem, kept, solved=solved) for problem in problems}
+
+
+def _repair_hole(folder: Folder, problem: Problem, there: list[str] | None, sources: Sequence[Folder]) -> Repair:
+    """Restore what lay in a part of a pack that is lost, as far as an index of the pack still knows what that was."""
+    if there is None:
+        return Repair(problem, "nothing is known of what was there; gemexp merge takes what others have", solved=False)
+    lost = []
+    for start in there:
+        parent, _, beginning = start.rpartition("/")
+        whole = {f"{parent}/{name}" for one in (folder, *sources) for name in one.names_with_prefix(parent, beginning)}
+        if not whole or not all(_restore(folder, path, sources) for path in whole):
+            lost.append(f"{start}…")
+    restored = f"{len(there) - len(lost)} of {len(there)} files that were there restored"
+    return Repair(problem, f"{restored}; lost: {', '.join(lost)}" if lost else restored, solved=not lost)
+
+
+def _pack_name(path: str) -> str | None:
+    folder, _, name = path.rpartition("/")
+    return layout.parse_pack_name(name) if folder == layout.PACKS else None
 
 
 def _quarantine(folder: Folder, path: str) -> str:
+    target = _free_place(folder, path)
+    folder.move(path, target)
+    return target
+
+
+def _free_place(folder: Folder, path: str) -> str:
     target = f"{layout.QUARANTINE}/{path.replace('/', '_')}"
     number = 1
-    while folder.exists(target):
+    while folder.loose.exists(target):
         number += 1
         target = f"{layout.QUARANTINE}/{path.replace('/', '_')}.{number}"
-    folder.move(path, target)
     return target
 
 
@@ -67,7 +141,7 @@ def _good_content(path: str, sources: Sequence[Folder]) -> tuple[bytes | None, s
     if _is_member(path):
         return b"", ""
     for source in sources:
-        with contextlib.suppress(Corrupt, NotFound):
+        with contextlib.suppress(Corrupt, NotFound, StoreUnreadable):
             data = _whole(source, path)
             if data is not None:
                 return data, source.root

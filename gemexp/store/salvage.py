@@ -1,0 +1,90 @@
+"""Salvaging a damaged pack: what is whole in it as a new pack, what is not out of the way, what was lost by name."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator, Sequence
+from mmap import mmap
+from typing import NamedTuple
+
+from gemexp.errors import Corrupt, StoreUnreadable
+from gemexp.store import layout, pack_check, pack_format, packing, packs
+from gemexp.store.files import Folder
+from gemexp.store.pack_check import Fault
+from gemexp.store.packing import Entry
+
+
+class Salvaged(NamedTuple):
+    """What salvaging a pack came to.
+
+    Args:
+        pack: The pack that holds what was whole; the damaged one's hash if it is made whole again; None if nothing was.
+        files: How many files it holds.
+        origin: The store that the whole pack was taken from; empty if it was not.
+        holes: Parts of the pack that held nothing whole, each with how the paths begin of what was there; None if
+            that is not known.
+    """
+
+    pack: str | None
+    files: int
+    origin: str
+    holes: dict[str, list[str] | None]
+
+
+def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[Folder], quarantine: str) -> Salvaged:
+    """Put a pack in a damaged one's place.
+
+    Args:
+        folder: The store.
+        name: The damaged pack's hash.
+        bad: Paths of entries that are whole as far as the pack knows, and hold what is not what it must be.
+        sources: Other stores: one that has the pack itself makes it whole again.
+        quarantine: Where to put the damaged one.
+
+    Raises:
+        StoreUnwritable: The file system refused; the damaged pack is still there.
+        StoreUnreadable: The file system refused.
+        Corrupt: It is no regular file.
+    """
+    path = layout.pack_path(name)
+    content = packs.mapped(folder.root, path)
+    holes = {
+        found.message: pack_check.lost(folder.root, name, found.start, found.end)
+        for found in pack_check.walk(content)
+        if isinstance(found, Fault) and not found.entry
+    }
+    origin = next((source for source in sources if _has(source, name)), None)
+    folder.link(path, quarantine)
+    if origin is not None:
+        written = packing.repack(folder, [packs.Pack.open(origin.root, name, cached=False)], lambda _: True)
+    else:
+        written = packing.write(folder, _whole_entries(content, bad))
+    if written.pack != name:
+        folder.remove([path])
+    packing.forget_indexes(folder)
+    folder.packs.all()  # which forgets the one that has gone
+    taken = origin is not None and written.pack == name
+    return Salvaged(written.pack, written.files, origin.root if origin is not None and taken else "", holes)
+
+
+def _has(source: Folder, name: str) -> bool:
+    """Tell whether another store has a pack, and has it whole."""
+    try:
+        return not any(pack_check.faults(source.root, name))
+    except (FileNotFoundError, Corrupt, StoreUnreadable):
+        return False
+
+
+def _whole_entries(content: bytes | mmap, bad: Collection[str]) -> Iterator[Entry]:
+    """Yield what is whole in a pack, in order of keys; also what is not in order there, which readers do not see."""
+    start = len(pack_format.MAGIC) if content[: len(pack_format.MAGIC)] == pack_format.MAGIC else 0
+    unseen = (fault for fault in pack_check.walk(content) if isinstance(fault, Fault) and fault.entry)
+    misplaced = [(pack_format.to_key(fault.entry), fault.start) for fault in unseen]
+    frames = (pack_format.read_frame(content, place) for _, place in sorted(misplaced))
+    sources = (pack_format.entries(content, start, len(content)), (frame for frame in frames if frame is not None))
+    last = b""
+    for frame in heapq.merge(*sources, key=lambda frame: frame.key):
+        data = content[frame.data : frame.end]
+        if frame.key != last and packing.is_whole(frame.key, data) and pack_format.to_path(frame.key) not in bad:
+            last = frame.key
+            yield frame.key, data
