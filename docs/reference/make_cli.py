@@ -56,7 +56,17 @@ def page() -> str:
         if command is not None and not command.hidden:
             inner = click.Context(command, info_name=name, parent=context)
             parts.append(f"## {name}\n\n{_usage(command, inner)}\n{_help(command)}\n{_options(command.params)}")
+            parts += _subcommands(command, inner)
     return "\n".join(parts)
+
+
+def _subcommands(command: click.Command, context: click.Context) -> Iterator[str]:
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        found = command.get_command(context, name)
+        if found is not None and not found.hidden:
+            inner = click.Context(found, info_name=name, parent=context)
+            title = f"### {context.info_name} {name}"
+            yield f"{title}\n\n{_usage(found, inner)}\n{_help(found)}\n{_options(found.params)}"
 
 
 def _usage(command: click.Command, context: click.Context) -> str:
