@@ -142,8 +142,8 @@ class _Checker:
     """
 
     def __init__(self, committed: Tree, changes: list[Change], blobs: BlobReader, folder: Folder) -> None:
-        self.problems: list[Problem] = []
         self.notes: list[Problem] = []
+        self._told: dict[str, str] = {}
         self._changes = changes
         there = [change for change in changes if change.status != "D"]
         staged = IndexTree("the index", ((change.path, change.now) for change in there), blobs)
@@ -152,6 +152,11 @@ class _Checker:
         self._files = With(Without(committed, gone), staged, (change.path for change in there))
         self._tree = TrackedPacks(self._files, folder)
         self._owners_of_artifacts = self._removed_artifacts()
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What must not be committed."""
+        return [Problem(*one) for one in self._told.items()]
 
     def check(self) -> None:
         """Check all that is staged, each file by itself and then what it refers to."""
@@ -183,8 +188,7 @@ class _Checker:
             layout.check_format(data, layout.FORMAT_FILE)
 
     def _complain(self, path: str, message: str) -> None:
-        if path not in {problem.path for problem in self.problems}:
-            self.problems.append(Problem(path, message))
+        self._told.setdefault(path, message)  # the first thing that is wrong with a file
 
     def _check_change(self, change: Change) -> None:
         path, parts = change.path, change.path.split("/")
