@@ -61,7 +61,9 @@ def page() -> str:
 
 
 def _subcommands(command: click.Command, context: click.Context) -> Iterator[str]:
-    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+    if not isinstance(command, click.Group):
+        return
+    for name in command.list_commands(context):
         found = command.get_command(context, name)
         if found is not None and not found.hidden:
             inner = click.Context(found, info_name=name, parent=context)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gemexp.config import ExperimentConfig, instant
+from gemexp import describing
+from gemexp.config import SECTIONS, ExperimentConfig, instant
 from gemexp.digest import short
-from gemexp.notation import flatten, format_path, inline, visible
+from gemexp.notation import visible
 
 if TYPE_CHECKING:
     from gemexp.compare import Difference
@@ -61,7 +62,5 @@ def difference_lines(differences: Iterable[Difference]) -> Iterable[str]:
 
 def config_lines(config: ExperimentConfig) -> Iterable[str]:
     """Yield a configuration's sections as ``path = value`` lines."""
-    yield f"feature_names = {inline(sorted(config.feature_names))}"
-    for section in ("feature_transformations", "feature_weights", "hyperparameters"):
-        for path, value in flatten(getattr(config, section), (section,)):
-            yield f"{format_path(path)} = {inline(value)}"
+    sections = {section: getattr(config, section) for section in SECTIONS}
+    return describing.config_lines({**sections, "feature_names": sorted(config.feature_names)})
