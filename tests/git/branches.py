@@ -44,14 +44,24 @@ class Work:
     """
 
     def __init__(self, folder, git, settings=""):
+        git("init", "-q", "-b", "main", folder)
+        with open(Path(folder, ".git/config"), "a", encoding="utf-8") as file:
+            file.write(_SETTINGS + settings)
+        ExperimentRegistry(Path(folder, ".gemexp"))
+        self._open(folder, git)
+        self.commit()
+
+    @classmethod
+    def existing(cls, folder, git):
+        """Return a work tree that is there already."""
+        work = cls.__new__(cls)
+        work._open(folder, git)
+        return work
+
+    def _open(self, folder, git):
         self.folder = Path(folder)
         self.store = self.folder / ".gemexp"
         self._git = git
-        git("init", "-q", "-b", "main", self.folder)
-        with open(self.folder / ".git/config", "a", encoding="utf-8") as file:
-            file.write(_SETTINGS + settings)
-        ExperimentRegistry(self.store)
-        self.commit()
 
     def git(self, *arguments, **options):
         return self._git(*arguments, cwd=self.folder, **options)
