@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from mmap import mmap
 from typing import NamedTuple
@@ -83,10 +85,23 @@ def index_lies(root: str, name: str) -> bool:
     return data != packs.build_index(name, content)
 
 
-def lost(root: str, name: str, start: int, end: int) -> list[str] | None:
-    """Return how the paths begin of what lay in a part of a pack, sorted; None if no index from before is there."""
+def lost(root: str, name: str, content: bytes | mmap) -> dict[str, int] | None:
+    """Tell what a pack held that is not whole in it any more; None if no index from before is there to know it.
+
+    Returns:
+        How the paths begin, and how many entries in the whole pack began so.
+    """
+    if packs.digest(content) == name:
+        return {}
     index = _known_index(root, name)
-    return None if index is None else sorted(path for path, place in index.paths() if start <= place < end)
+    if index is None:
+        return None
+    there = array("Q", (found.start for found in walk(content) if isinstance(found, Frame)))
+    found = {path: 0 for path, place in index.paths() if bisect_left(there, place) == bisect_right(there, place)}
+    for path, _ in index.paths():
+        if path in found:
+            found[path] += 1
+    return found
 
 
 def _known_index(root: str, name: str) -> PackIndex | None:

@@ -268,8 +268,9 @@ class Packs:
             names = set()
         except OSError as error:
             raise durable.unreadable(error, self._root, layout.PACKS) from None
-        for name in self._open.keys() - names:
-            del self._open[name]
+        for name, pack in list(self._open.items()):
+            if name not in names or pack.index.damaged:  # a good one may be in its place now
+                del self._open[name]
         for name in sorted(names - self._open.keys()):
             try:
                 self._open[name] = Pack.open(self._root, name, cached=self._cached)

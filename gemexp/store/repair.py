@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from gemexp.store.check import Problem
 
 
+_NAMED_AT_MOST = 100
+
+
 class Repair(NamedTuple):
     """What was done about a problem, and whether that solved it."""
 
@@ -89,29 +92,30 @@ def _repair_pack(
         kept += f", what was whole ({salvaged.files} files) is in '{layout.pack_path(salvaged.pack)}'"
     done = {}
     for problem in problems:
-        if salvaged.pack == name:
-            done[problem] = Repair(problem, kept, solved=True)
-        elif problem.entry:
+        if problem.entry and salvaged.pack != name:
             found = _restore(folder, problem.entry, sources)
             done[problem] = Repair(problem, found or "lost: no good copy found", solved=found is not None)
-        elif problem.message in salvaged.holes:
-            done[problem] = _repair_hole(folder, problem, salvaged.holes[problem.message], sources)
-    solved = all(one.solved for one in done.values())
+    solved = salvaged.pack == name
+    if not solved:
+        restored, solved = _restore_lost(folder, salvaged.lost, sources)
+        kept = f"{kept}{restored}"
+        solved = solved and all(one.solved for one in done.values())
     return {problem: done.get(problem) or Repair(problem, kept, solved=solved) for problem in problems}
 
 
-def _repair_hole(folder: Folder, problem: Problem, there: list[str] | None, sources: Sequence[Folder]) -> Repair:
-    """Restore what lay in a part of a pack that is lost, as far as an index of the pack still knows what that was."""
-    if there is None:
-        return Repair(problem, "nothing is known of what was there; gemexp merge takes what others have", solved=False)
-    lost = []
-    for start in there:
+def _restore_lost(folder: Folder, lost: dict[str, int] | None, sources: Sequence[Folder]) -> tuple[str, bool]:
+    """Restore what is no longer in a pack, as far as an index of it still knows what that was; say how far it is."""
+    if lost is None:
+        return "; what else was in it is not known, and gemexp merge takes what others have", False
+    left = []
+    for start, number in lost.items():
         parent, _, beginning = start.rpartition("/")
-        whole = {f"{parent}/{name}" for one in (folder, *sources) for name in one.names_with_prefix(parent, beginning)}
-        if not whole or not all(_restore(folder, path, sources) for path in whole):
-            lost.append(f"{start}…")
-    restored = f"{len(there) - len(lost)} of {len(there)} files that were there restored"
-    return Repair(problem, f"{restored}; lost: {', '.join(lost)}" if lost else restored, solved=not lost)
+        found = {name for one in (folder, *sources) for name in one.names_with_prefix(parent, beginning)}
+        if sum(_restore(folder, f"{parent}/{name}", sources) is not None for name in found) < number:
+            left.append(f"{start}…")
+    told = f"; {len(lost) - len(left)} of {len(lost)} others restored" if lost else ""
+    more = f" and {len(left) - _NAMED_AT_MOST} more" if len(left) > _NAMED_AT_MOST else ""
+    return (f"{told}; lost: {', '.join(left[:_NAMED_AT_MOST])}{more}" if left else told), not left
 
 
 def _pack_name(path: str) -> str | None:

@@ -21,14 +21,13 @@ class Salvaged(NamedTuple):
         pack: The pack that holds what was whole; the damaged one's hash if it is made whole again; None if nothing was.
         files: How many files it holds.
         origin: The store that the whole pack was taken from; empty if it was not.
-        holes: Parts of the pack that held nothing whole, each with how the paths begin of what was there; None if
-            that is not known.
+        lost: What is no longer in it; see `gemexp.store.pack_check.lost`.
     """
 
     pack: str | None
     files: int
     origin: str
-    holes: dict[str, list[str] | None]
+    lost: dict[str, int] | None
 
 
 def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[Folder], quarantine: str) -> Salvaged:
@@ -37,7 +36,7 @@ def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[F
     Args:
         folder: The store.
         name: The damaged pack's hash.
-        bad: Paths of entries that are whole as far as the pack knows, and hold what is not what it must be.
+        bad: Paths of entries that are not what they must be, or not where.
         sources: Other stores: one that has the pack itself makes it whole again.
         quarantine: Where to put the damaged one.
 
@@ -48,11 +47,7 @@ def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[F
     """
     path = layout.pack_path(name)
     content = packs.mapped(folder.root, path)
-    holes = {
-        found.message: pack_check.lost(folder.root, name, found.start, found.end)
-        for found in pack_check.walk(content)
-        if isinstance(found, Fault) and not found.entry
-    }
+    lost = pack_check.lost(folder.root, name, content)
     origin = next((source for source in sources if _has(source, name)), None)
     folder.link(path, quarantine)
     if origin is not None:
@@ -64,7 +59,7 @@ def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[F
     packing.forget_indexes(folder)
     folder.packs.all()  # which forgets the one that has gone
     taken = origin is not None and written.pack == name
-    return Salvaged(written.pack, written.files, origin.root if origin is not None and taken else "", holes)
+    return Salvaged(written.pack, written.files, origin.root if origin is not None and taken else "", lost)
 
 
 def _has(source: Folder, name: str) -> bool:
@@ -81,10 +76,11 @@ def _whole_entries(content: bytes | mmap, bad: Collection[str]) -> Iterator[Entr
     unseen = (fault for fault in pack_check.walk(content) if isinstance(fault, Fault) and fault.entry)
     misplaced = [(pack_format.to_key(fault.entry), fault.start) for fault in unseen]
     frames = (pack_format.read_frame(content, place) for _, place in sorted(misplaced))
+    dropped = {pack_format.to_key(path) for path in bad} - {key for key, _ in misplaced}
     sources = (pack_format.entries(content, start, len(content)), (frame for frame in frames if frame is not None))
     last = b""
     for frame in heapq.merge(*sources, key=lambda frame: frame.key):
         data = content[frame.data : frame.end]
-        if frame.key != last and packing.is_whole(frame.key, data) and pack_format.to_path(frame.key) not in bad:
+        if frame.key != last and frame.key not in dropped and packing.is_whole(frame.key, data):
             last = frame.key
             yield frame.key, data
