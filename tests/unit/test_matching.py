@@ -72,6 +72,7 @@ SAMPLE = make(
         "least": -(2**63),
         "flag": True,
         "off": False,
+        "flags": [True, 1, 7],
         "none": None,
         "missing": math.nan,
         "limit": math.inf,
@@ -104,6 +105,7 @@ TRUE = [
     *("big = 9223372036854775808", "big > 9223372036854775807", "big = 9223372036854775808.0", "big < 1e300"),
     *("big != 9223372036854775809", "big < 18446744073709551616000", "least = -9223372036854775808", "least > -1e19"),
     *("flag = true", "flag != 1", "flag != false", "off = false", "off != 0", "flag in [true]", "flag not in [1, 1.0]"),
+    *("flags[0] = true", "flags[1] = 1.0", "flags[2] in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]", "flags[0] != 1"),
     *("none = null", "none exists", "none != 0", "none in [null]", "lr != null"),
     *("missing = nan", "missing != 0", "missing in [1, nan]", "missing exists", "k != nan"),
     *("limit = inf", "limit > 1e308", "limit != 'inf'", "least > -inf"),
@@ -151,6 +153,8 @@ TRUE = [
 FALSE = [
     *("k = 11", "k = '10'", "k = true", "k in []", "k in [11, '10']", "k != 10", "k != 10.0", "k not in [10]"),
     *("k like '10'", "k like '%'", "k < '9'", "k > '1'", "digits > 9", "digits = 10", "lr = 0.10000000000000002"),
+    *("flags[0] = 1", "flags[0] in [1]", "flags[1] = true", "flags[1] in [true]", "flags[0] < 2", "flags[0] != true"),
+    *("flags[2] in [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]", "k in [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]", "flags[3] exists"),
     *("flag = 1", "flag > 0", "off = 0", "flag in [1]", "flag = 'true'", "none = 0", "none = ''", "none < 1"),
     *(
         "big = 9223372036854775807",
