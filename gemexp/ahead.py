@@ -35,20 +35,31 @@ def prepare(name: str, stores: Sequence[str], folder: str, asker: str) -> None:
         asker: The process of git that asked: where nothing was found for it once, nothing is looked for again.
     """
     mark = os.path.join(folder, _GAVE_UP)
-    with contextlib.suppress(OSError, EngineFailed):
+    with contextlib.suppress(OSError):
         if not os.path.isdir(os.path.dirname(os.path.dirname(folder))) or _read(mark) == asker:
             return
-        repository = Repository(os.environ.get("GIT_DIR") or os.curdir, index=os.environ.get("GIT_INDEX_FILE"))
-        blobs = _staged(repository, stores)
-        if name not in blobs:
-            blobs = _committed(repository, stores, name)
-        if name in blobs:
-            _clear(folder)
-            del blobs[name]
-            _leave(repository, stores, folder, blobs)
-        else:
-            os.makedirs(folder, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
+        # What a partial clone lacks is not fetched for what nobody has asked for yet.
+        where, index = os.environ.get("GIT_DIR") or os.curdir, os.environ.get("GIT_INDEX_FILE")
+        repository = Repository(where, index=index, foreign=True)
+        try:
+            blobs = _blobs_with(repository, stores, name)
+        except EngineFailed:
+            blobs = {}
+        if not blobs:
             _write(mark, asker.encode())
+            return
+        _clear(folder)
+        with contextlib.suppress(EngineFailed):
+            _leave(repository, stores, folder, blobs)
+
+
+def _blobs_with(repository: Repository, stores: Sequence[str], name: str) -> dict[str, str]:
+    """Return the files that come with one, by name, and git's name of their content; none if it is not found."""
+    found = _staged(repository, stores)
+    if name not in found:
+        found = _committed(repository, stores, name)
+    return found if found.pop(name, None) else {}
 
 
 def _staged(repository: Repository, stores: Sequence[str]) -> dict[str, str]:
@@ -119,7 +130,6 @@ def _leave(repository: Repository, stores: Sequence[str], folder: str, blobs: di
 
 
 def _clear(folder: str) -> None:
-    os.makedirs(folder, exist_ok=True)
     for entry in sorted(os.listdir(folder), reverse=True):  # the bytes before the text that is there for them
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(folder, entry))

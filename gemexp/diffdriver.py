@@ -132,7 +132,7 @@ def command(stores: Sequence[str], prepared: str) -> str:
     parts = [
         f"n=0; : gemexp text {VERSION}; d={shlex.quote(prepared)}; t=$d/${{1##*/}}",
         'case $1 in -*) set -- "./$1"; esac',
-        'test -f "$t.raw" && cmp -s "$t.raw" "$1" && cat "$t" && return',
+        'test -s "$t" && cmp -s "$t.raw" "$1" && cat "$t" && return',
         f"test -x {python} && test -f {shlex.quote(module)} && {here} && return",
         f"command -v {_PROGRAM} >/dev/null && {_PROGRAM} {arguments} && return",
         f'{setting} "$({setting} | sed "s/n=$n;/n=$((n + 1));/")" 2>/dev/null',

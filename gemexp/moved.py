@@ -15,9 +15,10 @@ from gemexp.compare import Diff
 from gemexp.config import ExperimentConfig
 from gemexp.describing import move_line, provenance
 from gemexp.digest import hash_bytes, short
-from gemexp.errors import Corrupt, EngineFailed, InvalidInput
+from gemexp.errors import Corrupt, EngineFailed, InvalidInput, StoreUnreadable
 from gemexp.git import Repository
 from gemexp.store import kinds, layout
+from gemexp.store.files import Folder
 
 
 def move_lines(record: Mapping[str, Any], stores: Sequence[str]) -> Iterator[str]:
@@ -67,7 +68,7 @@ class _Lookup:
     def __init__(self, stores: Sequence[str]) -> None:
         self._stores = stores
         # Started with --git-dir, git is not told by the current folder where it is.
-        self._repository = Repository(os.environ.get("GIT_DIR") or os.curdir)
+        self._folder = os.environ.get("GIT_DIR") or os.curdir
 
     def move(self, name: str, record_hash: str) -> dict[str, Any] | None:
         try:
@@ -87,22 +88,25 @@ class _Lookup:
     def _read(self, path: str, expected: str) -> bytes | None:
         for read in (self._from_work_tree, self._from_history):
             for store in self._stores:
-                data = read(f"{store}/{path}" if store else path)
+                data = read(store, path)
                 if data is not None and hash_bytes(data) == expected:
                     return data
         return None
 
-    def _from_work_tree(self, path: str) -> bytes | None:
+    def _from_work_tree(self, store: str, path: str) -> bytes | None:
         try:
-            with open(path, "rb") as file:
-                return file.read(canonical.MAX_BYTES + 1)
-        except OSError:
+            folder = Folder(store or os.curdir)
+            folder.packs.warns = False
+            return folder.read(path, canonical.MAX_BYTES)
+        except (Corrupt, StoreUnreadable):
             return None
 
-    def _from_history(self, path: str) -> bytes | None:
+    def _from_history(self, store: str, path: str) -> bytes | None:
+        path = f"{store}/{path}" if store else path
         options = ("--all", "--format=", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=AM", "-1")
         try:
-            found = self._repository.ask("log", *options, "--", f":(top,literal){path}").split()
-            return self._repository.ask("cat-file", "blob", found[3].decode()) if len(found) > 3 else None
+            # Walking history must not fetch what a partial clone lacks, folder by folder; the one file may be fetched.
+            found = Repository(self._folder, foreign=True).ask("log", *options, "--", f":(top,literal){path}").split()
+            return Repository(self._folder).ask("cat-file", "blob", found[3].decode()) if len(found) > 3 else None
         except EngineFailed:
             return None

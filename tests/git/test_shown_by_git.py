@@ -249,6 +249,19 @@ def test_moves_that_a_merge_brought_together_are_settled_with_both_differences(o
 
 
 @pytest.mark.usefixtures("repository")
+def test_a_move_between_packed_configs(ours, git, cli, commit):
+    for number in range(2):
+        ours.move_name("best", ours.register(config(k=number)))
+    ours.pack()
+    commit()
+    ours.move_name("best", ours.register(config(k=2)))
+    commit()
+    cli("git", "setup")
+    lines = added(git("log", "-p"))
+    assert "~ hyperparameters.k: 1 -> 2 (+1)" in lines
+    assert "pack of 6 files" in lines
+
+
 def test_a_name_that_is_taken_away(ours, git, cli, commit):
     first = ours.register(config(k=1))
     ours.move_name("best", first)
