@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gemexp.config import instant, now
 from gemexp.errors import InvalidInput, NotFound
@@ -152,7 +152,8 @@ class _Plan:
         aside = created | self._cancelled.records.get(config, set())
         others = {name: record for name, record in found.items() if name not in aside}
         if any(record["$"] == kinds.PUT for record in mine.values()):
-            self._reverse_put(config, records.summarise(others), records.summarise(found))
+            by_others = any(map(self._is_registration, others.values()))
+            self._reverse_put(config, by_others=by_others, was_run=bool(records.summarise(found).runs))
         own = {name for name, record in mine.items() if record["$"] == kinds.DESCRIPTION or record.get("description")}
         if own and config not in self._kept:
             heads = records.summarise(found).heads
@@ -160,16 +161,21 @@ class _Plan:
             changed = not aside.issuperset(heads) or not own.isdisjoint(superseded)
             self._reverse_description(config, records.summarise(others), heads, changed=changed)
 
-    def _reverse_put(self, config: str, before: Metadata, current: Metadata) -> None:
-        if before.puts:
+    def _is_registration(self, record: dict[str, Any]) -> bool:
+        """Tell whether a record is somebody's registration, and not that of a migration to what was there already."""
+        replaced = self._standing.predecessors(record["config"])
+        return record["$"] == kinds.PUT and not (record["parents"] and set(record["parents"]).issubset(replaced))
+
+    def _reverse_put(self, config: str, *, by_others: bool, was_run: bool) -> None:
+        if by_others:
             self._tell("register", config, left="it is registered by another record too, and stays so")
             return
         reason = None
         if config in self._standing.deleted:
             reason = "it was deleted since"
-        elif current.runs:
+        elif was_run:
             reason = "it was run since"
-        elif not self._standing.is_listed(config):
+        elif not self._standing.is_listed(config) or self._standing.replaced_by(config):
             reason = "it was migrated since"
         (self._kept if reason else self._deleted).add(config)
         self._tell("delete", config, left=reason)

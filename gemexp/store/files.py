@@ -71,8 +71,9 @@ class Folder:
 
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` that stand for a config; see `gemexp.store.tree.Tree`."""
-        yield from self.loose.memberships(config_hash)
-        yield from self.packs.memberships(config_hash)
+        packed = set(self.packs.memberships(config_hash))
+        yield from packed
+        yield from self.loose.memberships(config_hash, packed)
 
     def note(self, path: str, data: bytes) -> None:
         """Leave a file below ``local/`` that only saves work: it may be lost, and may not be writable at all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from gemexp.store import durable, layout
@@ -85,18 +85,23 @@ class LooseFiles(Tree):
             self._listings[path] = (changed, listing)
         return listing
 
-    def memberships(self, config_hash: str) -> Iterator[str]:
+    def memberships(self, config_hash: str, known: Collection[str] = ()) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` that stand for a config; see `gemexp.store.tree.Tree`.
 
         Names are looked up one by one instead of listing folders that may hold a hundred thousand others.
+
+        Args:
+            config_hash: The config.
+            known: Paths that a pack holds; what goes on from them is looked for, and they are not yielded.
         """
         for tag in self.names_with_prefix(layout.TAGS, ""):
             number, missing = 1, 0
             while missing < layout.WIDEST_GAP:
                 path = layout.member_path(f"{layout.TAGS}/{tag}", config_hash, number)
-                if self.exists(path):
+                missing += 1
+                if path in known:
+                    missing = 0
+                elif self.exists(path):
                     missing = 0
                     yield path
-                else:
-                    missing += 1
                 number += 1

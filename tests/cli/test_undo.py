@@ -206,6 +206,14 @@ def test_a_config_that_was_migrated_since_is_left_with_its_tags(gemexp, one):
     assert config["tags"] == ["best"]
 
 
+def test_a_config_that_another_was_migrated_to_since_is_left(gemexp, one, add):
+    add({"a": 1, "b": 1})
+    gemexp("migrate", "--drop", "hyperparameters.b", "-f")
+    gemexp("undo", code=1)
+    assert f"left: delete {one[:12]}: it was migrated since" in gemexp("undo", code=1).out
+    assert [config["config_hash"] for config in gemexp("list", "--json").json] == [one]
+
+
 def test_files_that_a_checkout_took_away_are_passed_over(gemexp, one, store):
     gemexp("tag", one, "x")
     (Path(store().root) / "refs/tags/x" / one).unlink()

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from gemexp import ExperimentConfig, ExperimentRegistry
 from gemexp.errors import GemexpError, NotFound
-from gemexp.store import check, journal
+from gemexp.store import check, journal, packing
 from gemexp.store.files import Folder
 
 CONFIGS = [ExperimentConfig([], {}, {"number": number}) for number in range(3)]
@@ -115,6 +115,10 @@ class UndoMachine(RuleBasedStateMachine):
         self.do("unalias", old)
 
     @rule()
+    def pack(self):
+        packing.pack(Folder(self.registry.root), keep=lambda _: False)
+
+    @rule()
     def undo(self):
         try:
             planned = self.registry.undo(dry_run=True)
@@ -126,5 +130,5 @@ class UndoMachine(RuleBasedStateMachine):
         assert said(self.registry) == self.before.pop()
 
 
-UndoMachine.TestCase.settings = settings(settings.default, max_examples=25, stateful_step_count=25)
+UndoMachine.TestCase.settings = settings(settings.default, max_examples=25, stateful_step_count=20)
 TestUndoAgainstStack = UndoMachine.TestCase

@@ -7,7 +7,7 @@ import random
 import pytest
 from surroundings import contents, merge
 
-from gemexp.store import sets
+from gemexp.store import packing, sets
 from gemexp.store.files import Folder
 
 SET = "refs/tags/best"
@@ -144,3 +144,15 @@ def test_someone_who_added_again_wins_over_one_who_only_removed(tmp_path):
     turn(second, sets.add, ONE)
     merge(second.root, first.root)
     assert sets.members(first, SET) == {ONE}
+
+
+@pytest.mark.parametrize("turns", range(1, 9))
+@pytest.mark.parametrize("packed", range(9))
+def test_all_ways_to_look_a_length_up_agree_wherever_the_files_lie(folder, turns, packed):
+    for number in range(turns):
+        if number == packed:
+            packing.pack(folder, keep=lambda _: False)
+        turn(folder, sets.remove if number % 2 else sets.add, ONE)
+    assert sets.length(folder, SET, ONE) == turns
+    assert sets.lengths(folder, SET) == {ONE: turns}
+    assert sets.tag_lengths(folder, ONE) == {SET: turns}
