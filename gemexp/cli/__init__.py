@@ -68,6 +68,7 @@ _COMMANDS = {
     "merge": "merge",
     "migrate": "equivalence",
     "name": "names",
+    "pack": "packing",
     "plot": "sweep",
     "record": "runs",
     "restore": "removal",

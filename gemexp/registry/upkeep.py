@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -115,6 +116,8 @@ class Upkeep(OpenedStore):
 
     def _tracked(self) -> frozenset[str]:
         """Return the paths in the store that git tracks; none outside a work tree."""
+        if not _in_git(self.root):  # where git need not even be installed
+            return frozenset()
         from gemexp.git import Repository
 
         repository = Repository.find(self.root)
@@ -122,3 +125,14 @@ class Upkeep(OpenedStore):
         if repository is None or prefix is None:
             return frozenset()
         return frozenset(repository.tracked(prefix))
+
+
+def _in_git(folder: str) -> bool:
+    """Tell whether git would find a repository upwards of a folder."""
+    folder = os.path.realpath(folder)
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return False
+        folder = parent
+    return True

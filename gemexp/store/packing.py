@@ -28,6 +28,7 @@ class Packed(NamedTuple):
         size: Its bytes.
         loose: How many loose files it replaced.
         packs: How many packs it replaced.
+        damaged: How many loose files and packs are damaged, and were left where they are.
     """
 
     pack: str | None
@@ -35,6 +36,7 @@ class Packed(NamedTuple):
     size: int
     loose: int = 0
     packs: int = 0
+    damaged: int = 0
 
 
 def write(folder: Folder, entries: Iterable[Entry], *, created: Collection[str] = ()) -> Packed:
@@ -123,21 +125,22 @@ def pack(folder: Folder, *, keep: Callable[[str], bool], progress: Callable[[int
     Raises:
         StoreUnwritable: The file system refused; nothing was removed that is not in a pack.
     """
-    packs = [one for one in folder.packs.all() if not keep(one.path) and not one.index.damaged]
+    found = [one for one in folder.packs.all() if not keep(one.path)]
+    packs = [one for one in found if not one.index.damaged]
+    damaged = {one.path for one in found if one.index.damaged}
     if len(packs) < 2 and next(_loose(folder, keep), None) is None:
-        return Packed(None, 0, 0)
-    damaged: set[str] = set()
+        return Packed(None, 0, 0, damaged=len(damaged))
     sources = [_read_loose(folder, keep, damaged), *(one.keyed() for one in packs)]
     written = write(folder, _once(heapq.merge(*sources, key=_key_of), progress))
     if written.pack is None:
-        return written
+        return written._replace(damaged=len(damaged))
     new = verified(folder, written.pack)
     loose = folder.remove(
         path for _, path in _loose(folder, keep) if path not in damaged and new.find(path) is not None
     )
     replaced = folder.remove(one.path for one in packs if one.name != new.name)
     forget_indexes(folder)
-    return written._replace(loose=loose, packs=replaced)
+    return written._replace(loose=loose, packs=replaced, damaged=len(damaged))
 
 
 def repack(folder: Folder, packs: Sequence[Pack], take: Callable[[bytes], bool]) -> Packed:
