@@ -247,6 +247,23 @@ def test_no_more_is_read_than_is_needed(registry, where, folders):
         assert sum(path.startswith("index/") for path in folder.seen) == 1
 
 
+def test_a_packed_store_gives_the_same_answers(registry, hashes):
+    registry.record(hashes[1], {"loss": 1.0})
+    registry.move_name("production", hashes[3])
+    queries = (
+        "k > 7 or tag = even",
+        "metric.loss = 1",
+        "description = 'run 5'",
+        "name = production",
+        "created_at = 2026",
+    )
+    before = [registry.select(where) for where in queries]
+    registry.pack(everything=True)
+    assert not [name for _, _, names in os.walk(f"{registry.root}/objects") for name in names]
+    assert [ExperimentRegistry(registry.root).select(where) for where in queries] == before
+    assert all(before)
+
+
 def test_artifacts_are_not_read(registry, hashes):
     registry.record(hashes[1], {"loss": 1.0}, artifacts={"model.bin": b"\0" * 200_000})
     folder = Watched(registry.root)
