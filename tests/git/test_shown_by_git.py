@@ -120,9 +120,7 @@ def test_a_new_version_of_the_text_makes_git_forget(git, cli, monkeypatch):
     assert f"gemexp text {describing.VERSION + 1};" in git("config", "diff.gemexp.textconv")
 
 
-@pytest.mark.parametrize(
-    "folder", ["sub/deep", "with space", "a[b]*?", "größe", 'quo"te', "-dash", "back\\slash", "tab\there"]
-)
+@pytest.mark.parametrize("folder", ["sub/deep", "a[b]*? größe", 'quo"te', "-dash", "back\\slash\tand tab"])
 def test_stores_in_folders_of_any_name(repository, git, cli, commit, folder):
     registry = ExperimentRegistry(repository / folder / ".gemexp")
     registry.register(config(k=7))

@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import configs, keys, values
 
@@ -54,6 +54,7 @@ def test_a_config_is_the_lines_that_show_prints(cli, ours):
     assert cli("show", config_hash)[0].splitlines()[-len(lines) :] == lines
 
 
+@settings(max_examples=30)
 @given(configs())
 def test_any_config_is_one_line_for_each_value_in_order_of_path(config):
     data = config.to_bytes()
@@ -229,6 +230,7 @@ def test_no_bytes_make_it_fail_or_print_what_a_terminal_obeys(data, name):
 FIELDS = st.sampled_from(sorted({*itertools.chain(*kinds._FIELDS.values()), *StoredOutcome._fields, *SECTIONS}))
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.one_of(FIELDS, keys), values, max_size=4))
 def test_records_that_hold_anything_are_shown_without_failing(fields):
     for kind in _DESCRIBERS:
