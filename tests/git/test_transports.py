@@ -150,3 +150,11 @@ def test_a_branch_that_is_rebased_squashed_or_picked_comes_to_what_merging_it_do
         work.git("merge", "-q", "-m", "merge", "b")  # what was squashed is merged again
         assert head() == merged
         assert work.porcelain() == []
+
+
+def test_git_merges_only_once_what_gemexp_merged_is_committed(work, expected):
+    ExperimentRegistry(work.store).merge("b")
+    assert "untracked working tree files would be overwritten" in work.git("merge", "b", code=2)
+    work.commit()
+    work.git("merge", "-q", "-m", "merge", "b")
+    assert united(work.store) == expected[1]

@@ -21,20 +21,41 @@ texts = st.one_of(
 )
 
 
-@given(texts, texts)
-def test_different_names_stay_different_even_where_case_is_ignored(one, other):
-    escaped, other_escaped = layout.escape_name(one, "tag"), layout.escape_name(other, "tag")
-    assert (escaped.lower() == other_escaped.lower()) == (one == other)
+FOLDERS = {"tags": layout.tag_folder, "names": layout.name_folder}
+each_kind = pytest.mark.parametrize("kind", FOLDERS)
 
 
-@given(texts)
-def test_an_escaped_name_is_safe_everywhere_and_reads_back(name):
-    escaped = layout.escape_name(name, "tag")
+def file_name(kind, name):
+    """Return what the folder of a tag or a name is called; None if it is too long for one."""
+    try:
+        parent, _, escaped = FOLDERS[kind](name).rpartition("/")
+    except InvalidInput:
+        return None
+    assert parent == f"refs/{kind}"
+    return escaped
+
+
+@each_kind
+@given(one=texts, other=texts, change=st.sampled_from([str.lower, str.upper, str.title, str.swapcase, str.strip]))
+def test_different_names_stay_different_even_where_case_is_ignored(kind, one, other, change):
+    for another in (other, change(one)):
+        if another:
+            folders = [file_name(kind, name).lower() for name in (one, another)]
+            assert (folders[0] == folders[1]) == (one == another)
+
+
+@each_kind
+@given(st.one_of(texts, st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=220)))
+def test_an_escaped_name_is_safe_everywhere_and_reads_back(kind, name):
+    escaped = file_name(kind, name)
+    if escaped is None:  # the first and the last character may be escaped besides
+        assert len(re.sub("[^a-z0-9._=+@-]", "%xx", name.encode().decode("latin-1"))) > 195
+        return
     assert re.fullmatch(r"(?:[a-z0-9._\-=+@]|%[0-9A-F]{2})+", escaped)
     assert escaped[0] != "."
     assert escaped[-1] not in ". "
-    assert escaped.split(".")[0] not in RESERVED
-    assert len(escaped) <= 200
+    assert escaped.split(".")[0].lower() not in RESERVED
+    assert len(escaped.encode()) <= 200, "of the 255 that file systems take"
     assert layout.unescape_name(escaped) == name
 
 
