@@ -84,7 +84,6 @@ def test_whatever_commands_write_may_be_committed(ours, check, git, cli):
     git("commit", "-q", "-m", "2")
     ours.restore(first)
     assert check(0) == ({}, {})
-    assert check(0, add=False) == ({}, {})
 
 
 def test_nothing_of_a_store_staged_is_silence(repository, check, cli):
