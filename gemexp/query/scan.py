@@ -20,9 +20,6 @@ from gemexp.store.tree import Tree
 if TYPE_CHECKING:
     from gemexp.outcome import StoredOutcome
 
-# Up to here, asking each tag's folder about each config is cheaper than reading all the folders.
-_PROBE_TAGS_BELOW = 32
-
 
 def load(tree: Tree, config_hash: str) -> ExperimentConfig:
     """Return the configuration of a whole hash, deleted or not.
@@ -31,18 +28,15 @@ def load(tree: Tree, config_hash: str) -> ExperimentConfig:
         NotFound: There is no such object.
         Corrupt: It is damaged, or not a configuration.
     """
-    return _load(tree, config_hash, records.metadata(tree, config_hash), tags_of(tree, config_hash))
+    data = objects.get(tree, config_hash)
+    return decoded(config_hash, data, records.metadata(tree, config_hash), tags_of(tree, config_hash))
 
 
 def every(tree: Tree, *, among: Collection[str] | None = None) -> Iterator[ExperimentConfig]:
     """Yield all configurations, in order of hash; or those among some hashes, in their order."""
-    standing = Standing(tree)
-    few = among is not None and len(among) < _PROBE_TAGS_BELOW
-    tags = {} if few else tags_by_config(tree, standing)
-    for config_hash, metadata in records.all_metadata(tree) if among is None else _metadata_of(tree, among):
-        if standing.is_listed(config_hash):
-            carried = tags_of(tree, config_hash, standing) if few else tags.get(config_hash, [])
-            yield from _load_whole(tree, config_hash, metadata, carried)
+    from gemexp.query import walk
+
+    return (entry.config for entry in walk.entries(tree, among=among))
 
 
 def count(tree: Tree) -> int:
@@ -65,14 +59,15 @@ def newest(
         if metadata.puts and standing.is_listed(config_hash) and objects.exists(tree, config_hash)
     )
     chosen = sorted(dated, reverse=True) if limit is None else heapq.nlargest(limit, dated)
-    tags = tags_by_config(tree, standing) if len(chosen) >= _PROBE_TAGS_BELOW else None
-    return [
-        config
+    from gemexp.query import walk
+
+    names = {name for _, name, _ in chosen}
+    tags = walk.Carried(tree, standing, among=names).all() if len(names) >= walk.PROBE_TAGS_BELOW else None
+    loaded = (
+        walk.load_whole(tree, name, metadata, tags_of(tree, name, standing) if tags is None else tags.get(name, []))
         for _, name, metadata in chosen
-        for config in _load_whole(
-            tree, name, metadata, tags_of(tree, name, standing) if tags is None else tags.get(name, [])
-        )
-    ]
+    )
+    return [config for config in loaded if config is not None]
 
 
 def ordered(
@@ -137,14 +132,14 @@ def outcome(tree: Tree, outcome_hash: str) -> StoredOutcome | None:
 
 def all_tags(tree: Tree) -> list[str]:
     """Return the tags that configurations carry or carried, sorted."""
-    return sorted(tag for tag, _ in _tag_folders(tree))
+    return sorted(tag for tag, _ in tag_folders(tree))
 
 
 def tag_counts(tree: Tree) -> dict[str, int]:
     """Return how many configurations carry each tag, by tag; tags that none carries are left out."""
     standing = Standing(tree)
     there = set(filter(standing.is_listed, objects.all_hashes(tree)))
-    counts = {tag: len(standing.carried(sets.lengths(tree, path)) & there) for tag, path in _tag_folders(tree)}
+    counts = {tag: len(standing.carried(sets.lengths(tree, path)) & there) for tag, path in tag_folders(tree)}
     return {tag: number for tag, number in sorted(counts.items()) if number}
 
 
@@ -156,7 +151,7 @@ def tags_of(tree: Tree, config_hash: str, standing: Standing | None = None) -> l
         carried = [path for path, length in sets.tag_lengths(tree, config_hash).items() if length % 2 == 1]
         names = (layout.unescape_name(path.rpartition("/")[2]) for path in carried)
         return sorted(tag for tag in names if tag is not None)
-    return sorted(tag for tag, path in _tag_folders(tree) if standing.carries(tree, path, config_hash))
+    return sorted(tag for tag, path in tag_folders(tree) if standing.carries(tree, path, config_hash))
 
 
 def hashes_with_prefix(tree: Tree, prefix: str, *, deleted: bool = False) -> list[str]:
@@ -181,18 +176,12 @@ def _metadata_of(tree: Tree, hashes: Iterable[str]) -> Iterator[tuple[str, Metad
     return ((config_hash, records.metadata(tree, config_hash)) for config_hash in hashes)
 
 
-def _load_whole(tree: Tree, config_hash: str, metadata: Metadata, tags: list[str]) -> Iterator[ExperimentConfig]:
-    """Yield the configuration if it is whole; warn if it is damaged: one bad file must not hide all the others."""
-    try:
-        yield _load(tree, config_hash, metadata, tags)
-    except NotFound:
-        return  # a record whose object did not come along: fsck names it
-    except Corrupt as error:
-        warnings.warn(f"{error}; it was passed over, and gemexp fsck tells more", DamageWarning, stacklevel=3)
+def decoded(config_hash: str, data: bytes, metadata: Metadata, tags: list[str]) -> ExperimentConfig:
+    """Return the configuration that an object's bytes are, with what the store says of it.
 
-
-def _load(tree: Tree, config_hash: str, metadata: Metadata, tags: list[str]) -> ExperimentConfig:
-    data = objects.get(tree, config_hash)
+    Raises:
+        Corrupt: They are not a configuration's.
+    """
     try:
         return ExperimentConfig.from_bytes(
             data, description=metadata.description, tags=tags, created_at=metadata.created_at
@@ -202,7 +191,8 @@ def _load(tree: Tree, config_hash: str, metadata: Metadata, tags: list[str]) -> 
         raise
 
 
-def _tag_folders(tree: Tree) -> Iterator[tuple[str, str]]:
+def tag_folders(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Yield (tag, folder of its set), those that nobody carries any more too."""
     for escaped in tree.names_with_prefix(layout.TAGS, ""):
         tag = layout.unescape_name(escaped)
         if tag is not None:
@@ -211,11 +201,9 @@ def _tag_folders(tree: Tree) -> Iterator[tuple[str, str]]:
 
 def tags_by_config(tree: Tree, standing: Standing) -> dict[str, list[str]]:
     """Return the tags of all configurations that carry any, sorted, by hash."""
-    found: dict[str, list[str]] = {}
-    for tag, path in sorted(_tag_folders(tree)):
-        for config_hash in standing.carried(sets.lengths(tree, path)):
-            found.setdefault(config_hash, []).append(tag)
-    return found
+    from gemexp.query import walk
+
+    return walk.Carried(tree, standing).all()
 
 
 def _rank(config: ExperimentConfig, path: tuple[str | int, ...]) -> tuple[int, Any]:

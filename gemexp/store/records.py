@@ -226,12 +226,29 @@ def all_metadata(tree: Tree) -> Iterator[tuple[str, Metadata]]:
 def metadata_within(tree: Tree, fan_out: str) -> Iterator[tuple[str, Metadata]]:
     """Yield the hashes of the configs recorded in one fan-out folder, sorted, with what their records say."""
     by_config: dict[str, dict[str, dict[str, Any]]] = {}
-    for name in names_with_prefix(tree, fan_out):
-        record = _read_or_none(tree, name)
-        if record and record["$"] != kinds.ALIAS:
+    for name, record in _within(tree, fan_out):
+        if record["$"] != kinds.ALIAS:
             by_config.setdefault(name.config, {})[name.record] = record
     for config_hash in sorted(by_config):
         yield config_hash, summarise(by_config[config_hash])
+
+
+def _within(tree: Tree, fan_out: str) -> Iterator[tuple[layout.RecordName, dict[str, Any]]]:
+    """Yield the records in one fan-out folder, in no order; damaged ones are passed over."""
+    left = set(names_with_prefix(tree, fan_out))
+    for file_name, data in tree.contents(f"{layout.INDEX}/{fan_out}", canonical.MAX_BYTES):
+        name = layout.parse_record_name(file_name)
+        if name in left:
+            left.remove(name)
+            try:
+                record = from_bytes(data, name)
+            except Corrupt:
+                continue
+            yield name, record
+    for name in left:  # what cannot be read: read one by one it says why
+        found = _read_or_none(tree, name)
+        if found:
+            yield name, found
 
 
 def _write(batch: Batch, about: str, value: dict[str, Any]) -> str:
