@@ -54,7 +54,7 @@ def register_all(folder: Folder, configs: Iterable[ExperimentConfig], parents: l
         InvalidInput: One cannot be stored; those before it may have been.
         StoreUnwritable: The file system refused.
     """
-    _check_parents(parents)
+    check_parents(parents)
     return register_each(folder, ((config, parents) for config in configs))
 
 
@@ -64,7 +64,7 @@ def register_each(folder: Folder, items: Iterable[tuple[ExperimentConfig, list[s
     batch = folder.batch()
     pending: set[str] = set()
     for config, parents in items:
-        _check_parents(parents)
+        check_parents(parents)
         if not isinstance(config, ExperimentConfig):
             raise InvalidInput(
                 f"what is registered is an ExperimentConfig, not {type(config).__name__}",
@@ -80,12 +80,6 @@ def register_each(folder: Folder, items: Iterable[tuple[ExperimentConfig, list[s
         result.append(Registered(config_hash, _add_metadata(folder, batch, config_hash, config, parents)))
     batch.commit()
     return result
-
-
-def _check_parents(parents: list[str]) -> None:
-    for parent in parents:
-        if not is_hash(parent):
-            raise InvalidInput(f"the parent {inline(parent)} is not a whole hash", hint="resolve it first")
 
 
 def check_parents(parents: list[str]) -> None:

@@ -16,6 +16,7 @@ from gemexp.registry import ExperimentRegistry
 
 COMMANDS = [
     "add",
+    "alias",
     "compare",
     "completion",
     "delete",
@@ -27,10 +28,13 @@ COMMANDS = [
     "import",
     "init",
     "list",
+    "log",
+    "migrate",
     "restore",
     "search",
     "show",
     "tag",
+    "undo",
 ]
 
 
@@ -104,6 +108,11 @@ def test_without_a_store_every_command_says_so(gemexp, project):
         ["export", "--all", "x.jsonl"],
         ["delete", "abcd", "-f"],
         ["restore", "abcd"],
+        ["log"],
+        ["undo"],
+        ["alias"],
+        ["alias", "abcd", "abcd"],
+        ["migrate", "--drop", "hyperparameters.a", "-f"],
         ["fsck"],
     ):
         result = gemexp(*arguments, code=1)
