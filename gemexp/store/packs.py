@@ -22,6 +22,9 @@ from gemexp.store.pack_index import MEMBERS, OBJECTS, RECORDS, PackIndex
 _MTIME_DOUBT_NS: Final = 2_000_000_000
 _TABLES: Final = {layout.OBJECTS: OBJECTS, layout.INDEX: RECORDS}
 _STEP_BYTES: Final = 1 << 20
+# Each place that is read may map 64 KiB around it, and they would add up to whole packs.
+_RELEASE_AFTER: Final = 512
+_ENTRIES_A_PLACE: Final = 16
 _DAMAGED: Final = "is damaged, and what is not whole in it was passed over"
 
 
@@ -97,6 +100,10 @@ class Pack:
             self.on_damage()
         return found
 
+    def release(self) -> None:
+        """Give back the memory that holds the pack; what is read again is mapped again."""
+        pack_format.release(self.bytes, 0, self.size)
+
     def has_folder(self, path: str) -> bool:
         """Tell whether a path is a folder of sets or names that has entries."""
         return path in self.index.folders
@@ -135,6 +142,10 @@ class Pack:
         """Yield (name, data) of the entries in a fan-out folder, or in the folder of a set or a name, in order."""
         for path, data in self.paths(*self._span(folder)):
             yield path.rpartition("/")[2], data
+
+    def frames(self, folder: str) -> Iterator[Frame]:
+        """Yield where the entries of such a folder are, in order."""
+        yield from pack_format.entries(self.bytes, *self._span(folder))
 
     def _span(self, folder: str) -> tuple[int, int]:
         top, _, fan_out = folder.partition("/")
@@ -224,6 +235,7 @@ class Packs:
         self._open: dict[str, Pack] = {}
         self._bad: set[str] = set()
         self._listed_at = -1
+        self._places = 0
         self.warns = True
 
     def all(self) -> list[Pack]:
@@ -292,6 +304,7 @@ class Packs:
 
     def find(self, path: str) -> tuple[Pack, Frame] | None:
         """Return where a path is, or None if no pack has it."""
+        self._use(1)
         known = list(self._open.values())
         found = _find(known, path)
         if found is None:  # only then look whether there are new packs
@@ -326,6 +339,7 @@ class Packs:
         found: set[str] = set()
         for pack in self.all():
             found.update(pack.names(path, prefix))
+        self._use(1 + len(found) // _ENTRIES_A_PLACE)
         return found
 
     def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes]]:
@@ -338,11 +352,21 @@ class Packs:
                     if len(packs) > 1:
                         seen.add(name)
                     yield name, data
+            self._use(_RELEASE_AFTER)
 
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs`` whose names begin with a hash."""
         for pack in self.all():
+            self._use(1)
             yield from pack.memberships(config_hash)
+
+    def _use(self, places: int) -> None:
+        """Count the places that are read, and give back the memory that holds them now and then."""
+        self._places += places
+        if self._places >= _RELEASE_AFTER:
+            self._places = 0
+            for pack in self._open.values():
+                pack.release()
 
 
 def _find(packs: list[Pack], path: str) -> tuple[Pack, Frame] | None:
