@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -72,8 +73,11 @@ class Folder:
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` that stand for a config; see `gemexp.store.tree.Tree`."""
         packed = set(self.packs.memberships(config_hash))
-        yield from packed
-        yield from self.loose.memberships(config_hash, packed)
+        loose = set(self.loose.memberships(config_hash, packed))
+        while (now := set(self.packs.memberships(config_hash))) != packed:  # they were packed while we looked
+            packed = now
+            loose |= set(self.loose.memberships(config_hash, packed))
+        yield from packed | loose
 
     def note(self, path: str, data: bytes) -> None:
         """Leave a file below ``local/`` that only saves work: it may be lost, and may not be writable at all."""
@@ -90,6 +94,20 @@ class Folder:
         Raises:
             StoreUnwritable: The file system refused.
         """
+        try:
+            while not self._renamed(path, target):
+                if not os.path.lexists(f"{self.root}/{path}"):
+                    if missing_ok:
+                        return
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            for moved in (target, path):  # first what appears, then what goes
+                with contextlib.suppress(FileNotFoundError):  # it was packed already, and its folder removed
+                    durable.sync_path(os.path.dirname(f"{self.root}/{moved}"))
+        except OSError as error:
+            raise durable.unwritable(error, self.root) from None
+
+    def _renamed(self, path: str, target: str) -> bool:
+        """Rename a file; tell whether it and the folder to move it to were there."""
         place = os.path.dirname(f"{self.root}/{target}")
         try:
             if not os.path.isdir(place):
@@ -97,11 +115,9 @@ class Folder:
                 for _, parent in durable.chain(target):
                     durable.sync_path(f"{self.root}/{parent}")
             os.rename(f"{self.root}/{path}", f"{self.root}/{target}")
-            for folder in (target, path):  # first what appears, then what goes
-                durable.sync_path(os.path.dirname(f"{self.root}/{folder}"))
-        except OSError as error:
-            if not (missing_ok and isinstance(error, FileNotFoundError)):
-                raise durable.unwritable(error, self.root) from None
+        except FileNotFoundError:  # of a packer: it removes folders that are empty
+            return False
+        return True
 
     def link(self, path: str, target: str) -> None:
         """Give a file another name, below ``local/``; where links are not supported, that name instead.

@@ -21,6 +21,7 @@ from gemexp.store.standing import is_deleted
 GRACE_SECONDS = 14 * 24 * 3600.0
 # A writer's temporary lives for seconds; one this old was left by a writer that was killed.
 _TEMPORARY_SECONDS = 24 * 3600.0
+_MOST_ATTEMPTS = 10
 
 
 class Kept(NamedTuple):
@@ -185,13 +186,14 @@ def _take_packed(folder: Folder, trash: str, plan: dict[str, list[str]]) -> set[
         The configs that have come alive, and were put back.
     """
     paths = dict.fromkeys(path for config in plan for path in plan[config])
-    packs = list({pack.name: pack for path in paths for pack in folder.packs.holders(path)}.values())
-    if not packs:
-        return set()
     keys = {pack_format.to_key(path) for path in paths}
-    packing.repack(_opened(folder, trash), packs, keys.__contains__)
-    packing.repack(folder, packs, lambda key: key not in keys)
-    folder.remove(pack.path for pack in packs)
+    for _ in range(_MOST_ATTEMPTS):
+        packs = list({pack.name: pack for path in paths for pack in folder.packs.holders(path)}.values())
+        if not packs:
+            break
+        packing.repack(_opened(folder, trash), packs, keys.__contains__)
+        if packing.replace(folder, packs, lambda key: key not in keys):
+            break
     folder.packs.all()  # which forgets those that have gone
     living = {config for config in plan if not is_deleted(folder, config)}
     for config in living:

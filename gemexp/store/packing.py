@@ -16,6 +16,7 @@ from gemexp.store.files import Folder
 from gemexp.store.packs import Pack
 
 _STEP_BYTES = 1 << 20
+_KEPT_AT_ONCE = 1000
 Entry = tuple[bytes, bytes]
 
 
@@ -56,12 +57,11 @@ def write(folder: Folder, entries: Iterable[Entry], *, created: Collection[str] 
         os.makedirs(os.path.dirname(temporary), exist_ok=True)
         descriptor = os.open(temporary, durable.CREATE_FLAGS, durable.MODE)
         try:
-            with open(descriptor, "wb", buffering=0, closefd=False) as file:
-                for step, added in _steps(entries, builder):
-                    digest.update(step)
-                    file.write(step)
-                    size += len(step)
-                    count += added
+            for step, added in _steps(entries, builder):
+                digest.update(step)
+                durable.write_all(descriptor, step)
+                size += len(step)
+                count += added
             if count:
                 os.fsync(descriptor)
         finally:
@@ -134,17 +134,20 @@ def pack(folder: Folder, *, keep: Callable[[str], bool], progress: Callable[[int
     written = write(folder, _once(heapq.merge(*sources, key=_key_of), progress))
     if written.pack is None:
         return written._replace(damaged=len(damaged))
-    new = verified(folder, written.pack)
+    new = _verified(folder, written.pack)
+    if new is None:
+        return written._replace(damaged=len(damaged))
     loose = folder.remove(
         path for _, path in _loose(folder, keep) if path not in damaged and new.find(path) is not None
     )
     replaced = folder.remove(one.path for one in packs if one.name != new.name)
+    _keep(folder, new)
     forget_indexes(folder)
     return written._replace(loose=loose, packs=replaced, damaged=len(damaged))
 
 
 def repack(folder: Folder, packs: Sequence[Pack], take: Callable[[bytes], bool]) -> Packed:
-    """Write one pack of what some packs hold, and read it back; nothing is removed.
+    """Write one pack of what some packs hold; these stay.
 
     Args:
         folder: Where to.
@@ -155,27 +158,70 @@ def repack(folder: Folder, packs: Sequence[Pack], take: Callable[[bytes], bool])
         StoreUnwritable: The file system refused.
     """
     entries = heapq.merge(*(one.keyed() for one in packs), key=_key_of)
-    written = write(folder, _once(entry for entry in entries if take(entry[0])))
-    if written.pack is not None:
-        verified(folder, written.pack)
-    return written
+    return write(folder, _once(entry for entry in entries if take(entry[0])))
 
 
-def verified(folder: Folder, name: str) -> Pack:
-    """Read a pack back from the disk before what it replaces is removed; return it.
+def replace(folder: Folder, packs: Sequence[Pack], take: Callable[[bytes], bool]) -> bool:
+    """Replace packs by one with part of what they hold, which is read back before they go.
+
+    Returns:
+        Whether they were replaced; not if another process has put the new pack into one of its own in the meantime,
+        perhaps into one of those.
+
+    Raises:
+        StoreUnwritable: The file system refused.
+        Corrupt: The disk does not hold what was written; nothing was removed.
+    """
+    written = repack(folder, packs, take)
+    new = None if written.pack is None else _verified(folder, written.pack)
+    if new is None and written.pack is not None:
+        return False
+    folder.remove(one.path for one in packs if one.name != written.pack)
+    if new is not None:
+        _keep(folder, new)
+    return True
+
+
+def _verified(folder: Folder, name: str) -> Pack | None:
+    """Read a pack back from the disk before what it replaces is removed.
+
+    Returns:
+        The pack; None if another process has taken what is in it over already.
 
     Raises:
         Corrupt: It does not hold what was written.
     """
     digest = sha256()
-    with open(f"{folder.root}/{layout.pack_path(name)}", "rb", buffering=0) as file:
-        if hasattr(os, "posix_fadvise"):  # not what is in memory
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        while step := file.read(_STEP_BYTES):
-            digest.update(step)
-    if digest.hexdigest() != name:
-        raise Corrupt("does not hold what was written", path=layout.pack_path(name), hint="nothing was removed")
-    return Pack.open(folder.root, name)
+    try:
+        with open(f"{folder.root}/{layout.pack_path(name)}", "rb", buffering=0) as file:
+            if hasattr(os, "posix_fadvise"):  # not what is in memory
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            while step := file.read(_STEP_BYTES):
+                digest.update(step)
+        if digest.hexdigest() != name:
+            raise Corrupt("does not hold what was written", path=layout.pack_path(name), hint="nothing was removed")
+        return Pack.open(folder.root, name)
+    except FileNotFoundError:
+        return None
+
+
+def _keep(folder: Folder, new: Pack) -> None:
+    """Write back what is in no pack any more, if others have replaced a pack after we relied on it.
+
+    A collector may have taken a config out of it that came alive, and have found it where we were about to remove it.
+    Whichever of us looks last repairs.
+    """
+    if folder.loose.exists(new.path):
+        return
+    batch, count = folder.batch(), 0
+    folder.packs.all()
+    for path, data in new.paths():
+        if not folder.exists(path):
+            batch.create(path, data)
+            count += 1
+            if not count % _KEPT_AT_ONCE:
+                batch.commit()
+    batch.commit()
 
 
 def forget_indexes(folder: Folder) -> None:
