@@ -21,6 +21,7 @@ from gemexp.store.pack_index import MEMBERS, OBJECTS, RECORDS, PackIndex
 
 _MTIME_DOUBT_NS: Final = 2_000_000_000
 _TABLES: Final = {layout.OBJECTS: OBJECTS, layout.INDEX: RECORDS}
+_FOLDERS_OF_FOLDERS: Final = (layout.REFS, layout.TAGS, layout.NAMES)
 _STEP_BYTES: Final = 1 << 20
 # Each place that is read may map 64 KiB around it, and they would add up to whole packs.
 _RELEASE_AFTER: Final = 512
@@ -105,7 +106,14 @@ class Pack:
         pack_format.release(self.bytes, 0, self.size)
 
     def has_folder(self, path: str) -> bool:
-        """Tell whether a path is a folder of sets or names that has entries."""
+        """Tell whether a path is a folder that has entries, or folders."""
+        top, _, fan_out = path.partition("/")
+        if top in _TABLES:
+            if not fan_out:
+                return self.index.count(_TABLES[top]) > 0
+            return layout.parse_fan_out(fan_out) is not None and len(self.index.places(_TABLES[top], fan_out)) > 0
+        if path in _FOLDERS_OF_FOLDERS:
+            return any(folder.startswith(f"{path}/") for folder in self.index.folders)
         return path in self.index.folders
 
     def data(self, frame: Frame) -> bytes:
@@ -155,17 +163,19 @@ class Pack:
         if not len(places):
             return (0, 0)
         last = self._frame(places[-1])
-        return (places[0], self.size if last is None else last.end)
+        if last is None:  # up to what is whole again
+            found = next(pack_format.frames(self.bytes, places[-1] + 1, self.size), None)
+            return (places[0], self.size if found is None else found.start)
+        return (places[0], last.end)
 
     def memberships(self, config_hash: str) -> Iterator[str]:
-        """Yield the paths below ``refs`` whose names begin with a hash."""
+        """Yield the paths below ``refs/tags`` whose names begin with a hash."""
         for place in self.index.places(MEMBERS, config_hash):
             found = self._frame(place)
-            if found is not None:
-                with contextlib.suppress(ValueError):
-                    path = pack_format.path_unchecked(found.key)
-                    if path.rpartition("/")[2].startswith(config_hash):
-                        yield path
+            if found is not None and found.key[0] == pack_format.TAG:
+                path = pack_format.path_unchecked(found.key)
+                if path.rpartition("/")[2].startswith(config_hash):
+                    yield path
 
     def paths(self, start: int = len(pack_format.MAGIC), end: int | None = None) -> Iterator[tuple[str, bytes]]:
         """Yield (path, data) of the entries that can be read, all or those between two places, in order."""
@@ -355,7 +365,7 @@ class Packs:
             self._use(_RELEASE_AFTER)
 
     def memberships(self, config_hash: str) -> Iterator[str]:
-        """Yield the paths below ``refs`` whose names begin with a hash."""
+        """Yield the paths below ``refs/tags`` whose names begin with a hash."""
         for pack in self.all():
             self._use(1)
             yield from pack.memberships(config_hash)
