@@ -17,6 +17,7 @@ from gemexp.store.packs import Pack
 
 _STEP_BYTES = 1 << 20
 _KEPT_AT_ONCE = 1000
+_PROGRESS_FILES = 10_000
 Entry = tuple[bytes, bytes]
 
 
@@ -292,6 +293,6 @@ def _once(entries: Iterable[Entry], progress: Callable[[int], None] = lambda _: 
         if key != last and is_whole(key, data):
             last = key
             count += 1
-            if not count % 10_000:
+            if not count % _PROGRESS_FILES:
                 progress(count)
             yield key, data
