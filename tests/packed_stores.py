@@ -8,7 +8,7 @@ from surroundings import contents
 from gemexp import ExperimentConfig, ExperimentRegistry
 from gemexp.store import layout, pack_format
 from gemexp.store.layout import Pair
-from gemexp.store.packs import mapped
+from gemexp.store.pack import mapped
 
 
 def config(number, **fields):

@@ -16,7 +16,7 @@ from gemexp.outcome import OUTCOME_KIND, StoredOutcome
 from gemexp.store import kinds, layout, names, objects, pack_check, pack_format, sets
 from gemexp.store.files import Folder
 from gemexp.store.names import Move, Pointer
-from gemexp.store.packs import Pack
+from gemexp.store.pack import Pack
 from gemexp.store.references import References
 
 _WIDEST_GAP = 1000

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from gemexp.store import durable
+from gemexp.store import durable, layout
 from gemexp.store.batch import Batch, Synced
 from gemexp.store.loose import LooseFiles
 from gemexp.store.packs import Packs
@@ -72,12 +72,28 @@ class Folder:
 
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` that stand for a config; see `gemexp.store.tree.Tree`."""
-        packed = set(self.packs.memberships(config_hash))
-        loose = set(self.loose.memberships(config_hash, packed))
-        while (now := set(self.packs.memberships(config_hash))) != packed:  # they were packed while we looked
-            packed = now
-            loose |= set(self.loose.memberships(config_hash, packed))
+        while True:
+            packs = self.packs.all()
+            packed = set(self.packs.memberships(config_hash))
+            loose = set(self.loose.memberships(config_hash, packed))
+            if self.packs.all() == packs:  # else they may have been packed while we looked
+                break
         yield from packed | loose
+
+    def numbers(self, set_folder: str, member: str) -> set[int]:
+        """Return the causal lengths of a set's member that there are files of; see `gemexp.store.tree.Tree`."""
+        while True:
+            packs = self.packs.all()
+            found = set(self.packs.numbers(set_folder, member)) if packs else set[int]()
+            number, missing = 1, 0
+            while missing < layout.WIDEST_GAP:
+                there = number in found or self.loose.exists(layout.member_path(set_folder, member, number))
+                missing = 0 if there else missing + 1
+                if there:
+                    found.add(number)
+                number += 1
+            if self.packs.all() == packs:
+                return found
 
     def note(self, path: str, data: bytes) -> None:
         """Leave a file below ``local/`` that only saves work: it may be lost, and may not be writable at all."""

@@ -10,7 +10,7 @@ from mmap import mmap
 from typing import NamedTuple
 
 from gemexp.errors import Corrupt, StoreUnreadable
-from gemexp.store import layout, pack_format, packs
+from gemexp.store import layout, pack, pack_format
 from gemexp.store.pack_format import Frame
 from gemexp.store.pack_index import PackIndex
 
@@ -64,10 +64,10 @@ def faults(root: str, name: str) -> Iterator[Fault]:
         Corrupt: It is no regular file.
         StoreUnreadable: The file system refused.
     """
-    content = packs.mapped(root, layout.pack_path(name))
+    content = pack.mapped(root, layout.pack_path(name))
     if content[: len(pack_format.MAGIC)] != pack_format.MAGIC:
         yield Fault(0, 0, "is not a pack: it does not begin as one")
-    elif packs.digest(content) != name:
+    elif pack.digest(content) != name:
         yield Fault(0, 0, "is damaged: its content has another hash")
     for found in walk(content):
         if isinstance(found, Fault):
@@ -77,12 +77,12 @@ def faults(root: str, name: str) -> Iterator[Fault]:
 def index_lies(root: str, name: str) -> bool:
     """Tell whether readers would believe an index of a whole pack that is not what the pack says."""
     try:
-        data = memoryview(packs.mapped(root, layout.pack_index_path(name)))
-        content = packs.mapped(root, layout.pack_path(name))
+        data = memoryview(pack.mapped(root, layout.pack_index_path(name)))
+        content = pack.mapped(root, layout.pack_path(name))
         PackIndex(data, name, len(content)).check()
     except (OSError, Corrupt, StoreUnreadable, ValueError):
         return False  # there is none, or one that nobody believes
-    return data != packs.build_index(name, content)
+    return data != pack.build_index(name, content)
 
 
 def lost(root: str, name: str, content: bytes | mmap) -> dict[str, int] | None:
@@ -91,7 +91,7 @@ def lost(root: str, name: str, content: bytes | mmap) -> dict[str, int] | None:
     Returns:
         How the paths begin, and how many entries in the whole pack began so.
     """
-    if packs.digest(content) == name:
+    if pack.digest(content) == name:
         return {}
     index = _known_index(root, name)
     if index is None:
@@ -107,7 +107,7 @@ def lost(root: str, name: str, content: bytes | mmap) -> dict[str, int] | None:
 def _known_index(root: str, name: str) -> PackIndex | None:
     """Return the index that was made when the pack was whole, whatever size it was."""
     with contextlib.suppress(OSError, Corrupt, StoreUnreadable, ValueError):
-        index = PackIndex(memoryview(packs.mapped(root, layout.pack_index_path(name))), name)
+        index = PackIndex(memoryview(pack.mapped(root, layout.pack_index_path(name))), name)
         index.check()
         return index
     return None

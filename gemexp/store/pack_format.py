@@ -14,7 +14,7 @@ from mmap import MADV_DONTNEED, PAGESIZE, mmap
 from typing import NamedTuple
 from zlib import crc32
 
-from gemexp.digest import HASH_DIGITS
+from gemexp.digest import HASH_DIGITS, is_hash
 from gemexp.errors import Corrupt, InvalidInput
 from gemexp.store import layout
 
@@ -29,6 +29,8 @@ _ONE_BYTE = [bytes([number]) for number in range(0x80)]
 # What a key begins with, in the order of the folders' names.
 RECORD, OBJECT, DELETED, MIGRATED, NAME, TAG = range(0x80, 0x86)
 OBJECT_CODE = bytes([OBJECT])
+RECORD_CODE = bytes([RECORD])
+_OBJECT_PATH, _RECORD_PATH = 75, 138  # lengths of paths of whole hashes
 _RECORD, _OBJECT, _DELETED, _MIGRATED, _NAME, _TAG = (bytes([kind]) for kind in range(0x80, 0x86))
 
 
@@ -54,6 +56,9 @@ def to_key(path: str) -> bytes:
     Raises:
         InvalidInput: It is not the path of a shared file that is named by a hash.
     """
+    key = _common_key(path)
+    if key is not None:
+        return key
     parts = path.split("/")
     name = parts[-1]
     key = b""
@@ -84,6 +89,23 @@ def is_path(path: str) -> bool:
         return bool(to_key(path))
     except InvalidInput:
         return False
+
+
+def _common_key(path: str) -> bytes | None:
+    """Return the key of a path of a common form, for a fraction of the price; None if it is of another."""
+    if len(path) == _OBJECT_PATH and path.startswith("objects/"):
+        name = path[11:]
+        return OBJECT_CODE + bytes.fromhex(name) if path[8:11] == f"{name[:2]}/" and is_hash(name) else None
+    if len(path) == _RECORD_PATH and path.startswith("index/") and path[73] == "-":
+        about, record = path[9:73], path[74:]
+        if path[6:9] == f"{about[:2]}/" and is_hash(about) and is_hash(record):
+            return RECORD_CODE + bytes.fromhex(about) + bytes.fromhex(record)
+        return None
+    if path.startswith("refs/tags/"):
+        folder, _, name = path[10:].partition("/")
+        if is_hash(name) and layout.unescape_name(folder) is not None:
+            return b"%c%s/%s" % (TAG, folder.encode(), bytes.fromhex(name))
+    return None
 
 
 def object_key(object_hash: str) -> bytes:

@@ -120,17 +120,30 @@ class PackIndex:
             digits: At least two.
         """
         low = first_word(digits)
-        section = table * _SECTIONS + (low >> 56)
+        if len(digits) >= 16:
+            return self.at(table, low)
+        start, end = self._sound_section(table, low)
+        keys, places = self._tables[table]
+        start = bisect_left(keys, low, start, end)
+        return places[start : bisect_right(keys, low | (_FULL >> (4 * len(digits))), start, end)]
+
+    def at(self, table: int, word: int) -> Sequence[int]:
+        """Return where entries may be whose hash begins with eight bytes, given as a number."""
+        start, end = self._sound_section(table, word)
+        keys, places = self._tables[table]
+        start = bisect_left(keys, word, start, end)
+        if start == end or keys[start] != word:
+            return ()
+        if start + 1 == end or keys[start + 1] != word:
+            return (places[start],)
+        return places[start : bisect_right(keys, word, start, end)]
+
+    def _sound_section(self, table: int, word: int) -> tuple[int, int]:
+        """Return where the section that a word belongs to begins and ends, once it is known to be sound."""
+        section = table * _SECTIONS + (word >> 56)
         if not self._sound[section]:
             self._check(section)
-        keys, places = self._tables[table]
-        start, end = self._section(section)
-        start = bisect_left(keys, low, start, end)
-        if len(digits) < 16:
-            return places[start : bisect_right(keys, low | (_FULL >> (4 * len(digits))), start, end)]
-        if start == end or keys[start] != low:
-            return ()
-        return places[start : bisect_right(keys, low, start, end)]
+        return self._section(section)
 
     def fan_outs(self, table: int) -> list[str]:
         """Return the first two digits that occur in a table, each once, sorted."""

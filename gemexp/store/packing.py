@@ -13,7 +13,7 @@ from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt, InvalidInput, StoreUnreadable
 from gemexp.store import durable, layout, pack_format, pack_index
 from gemexp.store.files import Folder
-from gemexp.store.packs import Pack
+from gemexp.store.pack import Pack
 
 _STEP_BYTES = 1 << 20
 _KEPT_AT_ONCE = 1000

@@ -8,7 +8,7 @@ from mmap import mmap
 from typing import NamedTuple
 
 from gemexp.errors import Corrupt, StoreUnreadable
-from gemexp.store import layout, pack_check, pack_format, packing, packs
+from gemexp.store import layout, pack, pack_check, pack_format, packing
 from gemexp.store.files import Folder
 from gemexp.store.pack_check import Fault
 from gemexp.store.packing import Entry
@@ -46,12 +46,12 @@ def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[F
         Corrupt: It is no regular file.
     """
     path = layout.pack_path(name)
-    content = packs.mapped(folder.root, path)
+    content = pack.mapped(folder.root, path)
     lost = pack_check.lost(folder.root, name, content)
     origin = next((source for source in sources if _has(source, name)), None)
     folder.link(path, quarantine)
     if origin is not None:
-        written = packing.repack(folder, [packs.Pack.open(origin.root, name, cached=False)], lambda _: True)
+        written = packing.repack(folder, [pack.Pack.open(origin.root, name, cached=False)], lambda _: True)
     else:
         written = packing.write(folder, _whole_entries(content, bad))
     if written.pack != name:

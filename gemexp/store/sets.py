@@ -64,7 +64,7 @@ def length(tree: Tree, set_folder: str, member: str) -> int:
 
     Lengths are looked up one by one instead of listing a folder that may hold a hundred thousand others.
     """
-    return reached_length(lambda number: tree.exists(layout.member_path(set_folder, member, number)))
+    return reached_length(tree.numbers(set_folder, member).__contains__)
 
 
 def tag_lengths(tree: Tree, config_hash: str) -> dict[str, int]:

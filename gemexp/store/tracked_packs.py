@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gemexp.store import layout
 from gemexp.store.files import Folder
-from gemexp.store.packs import Pack
+from gemexp.store.pack import Pack
 from gemexp.store.tree import Tree
 
 

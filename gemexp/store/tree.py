@@ -52,3 +52,13 @@ class Tree(Protocol):
         for tag in self.names_with_prefix(layout.TAGS, ""):
             folder = f"{layout.TAGS}/{tag}"
             yield from (f"{folder}/{name}" for name in self.names_with_prefix(folder, config_hash))
+
+    def numbers(self, set_folder: str, member: str) -> set[int]:
+        """Return the causal lengths of a set's member that there are files of, up to where too many are missing."""
+        found: set[int] = set()
+        number = 1
+        while number - max(found, default=0) <= layout.WIDEST_GAP:
+            if self.exists(layout.member_path(set_folder, member, number)):
+                found.add(number)
+            number += 1
+        return found
