@@ -2,13 +2,15 @@
 
     python tests/bench/git_cost.py [--configs 10000] [--tags 8] [--turns 5] [--folder DIR]
 
-A ratio says what the store takes for each second or byte of the other side; the requirement is at most 1.2. Time: the
-plain files have the store's sizes file by file, its bytes but for the first one, and its folders, under short numbers.
-JSON has fewer files, one for each config, and is timed beside them for comparison. Turns alternate, each with a new
-repository, and the figures are medians. Size: pack and its index after ``git gc``. JSON holds the four sections alone,
-or all eight fields, in files named by hash or by number. Then, where the bytes are. Needs git only, on its defaults but
-for one thread when it packs, so that sizes repeat, and no automatic maintenance, which would fall on either side. Disks
-vary more than the sides differ: a ``--folder`` in memory gives times that repeat.
+The same configs are three stores: added in one go, which writes packs; added a few at a time, which leaves loose
+files; and those files packed before the commit. A ratio says what a store takes for each second or byte of the other
+side; the requirement is at most 1.2. Time: the plain files have the loose store's sizes file by file, its bytes but for
+the first one, and its folders, under short numbers. JSON has fewer files, one for each config, and is timed beside them
+for comparison. Turns alternate, each with a new repository, and the figures are medians. Size: pack and its index after
+``git gc``. JSON holds the four sections alone, or all eight fields, in files named by hash or by number. Then, where
+the bytes are. Needs git only, on its defaults but for one thread when it packs, so that sizes repeat, and no automatic
+maintenance, which would fall on either side. Disks vary more than the sides differ: a ``--folder`` in memory gives
+times that repeat.
 """
 
 import argparse
@@ -32,6 +34,8 @@ from gemexp import ExperimentConfig, ExperimentRegistry
 
 LIMIT = 1.2
 SECTIONS = ("feature_names", "feature_transformations", "feature_weights", "hyperparameters")
+STORES = ("added in one go", "loose", "loose, packed")
+PLAIN, JSON = "plain files", "JSON"
 ADDITIONS = 7  # configs that are added one by one
 STATUSES = 3  # how often the status of one repository is asked
 _SETTINGS = ["gc.auto=0", "maintenance.auto=false", "pack.threads=1"]
@@ -122,8 +126,21 @@ def write_json(folder: Path, number: int, config: ExperimentConfig, *, fields: i
     (folder / path).write_text(json.dumps(kept, separators=(",", ":"), ensure_ascii=False), encoding="utf-8")
 
 
+def make_stores(folder: Path, some: list[ExperimentConfig]) -> dict[str, Path]:
+    """Make the stores, the plain files and JSON, and return the repository that each is in."""
+    sides = {name: folder / name.replace(", ", "-").replace(" ", "-") for name in (*STORES, PLAIN, JSON)}
+    stores = {name: ExperimentRegistry(sides[name] / ".gemexp") for name in STORES}
+    stores[STORES[0]].add_many(some)
+    stores[STORES[1]].register_all(some)
+    stores[STORES[2]].register_all(some)
+    stores[STORES[2]].pack()
+    for number, config in enumerate(some):
+        write_json(sides[JSON] / "configs", number, config, fields=8, name="number")
+    return sides
+
+
 def measure_time(sides: dict[str, Path], turns: int) -> None:
-    print("All at once, in a new repository:")
+    print("\nAll at once, in a new repository:")
     taken: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for turn in range(turns):
         for side in list(sides) if turn % 2 else reversed(sides):
@@ -139,14 +156,15 @@ def measure_time(sides: dict[str, Path], turns: int) -> None:
 
 def measure_additions(sides: dict[str, Path], added: list[ExperimentConfig], plain: PlainFiles) -> None:
     """One more config, in repositories that hold the others."""
-    print("One more config, in a repository that holds the others:")
-    registry = ExperimentRegistry(sides["store"] / ".gemexp")
+    print("\nOne more config, in a repository that holds the others:")
+    registries = {name: ExperimentRegistry(sides[name] / ".gemexp") for name in STORES}
     taken: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for number, config in enumerate(added):
+        for registry in registries.values():
+            registry.register(config)
+        plain.follow(sides["loose"] / ".gemexp")
+        write_json(sides[JSON] / "configs", 10**6 + number, config, fields=8, name="number")
         os.sync()
-        registry.register(config)
-        plain.follow(sides["store"] / ".gemexp")
-        write_json(sides["JSON"] / "configs", 10**6 + number, config, fields=8, name="number")
         for side, repository in sides.items():
             taken["git status", side].append(seconds(repository, "status"))
             taken["git add", side].append(seconds(repository, "add", "."))
@@ -156,18 +174,19 @@ def measure_additions(sides: dict[str, Path], added: list[ExperimentConfig], pla
 
 
 def report_times(whole: str, taken: dict[tuple[str, str], list[tuple[float, float]]], sides: list[str]) -> None:
+    """Print medians, those of JSON and plain files in milliseconds, and what each store takes for these."""
     medians = {key: [statistics.median(kind) for kind in zip(*times, strict=True)] for key, times in taken.items()}
     operations = list(dict.fromkeys(operation for operation, _ in medians))
     for side in sides:
         parts = [medians[operation, side] for operation in operations]
         medians[whole, side] = [sum(kind) for kind in zip(*parts, strict=True)]
+    print(f"{'':<26}{PLAIN:>14} {JSON:>11}   ratios to both:{''.join(f'{name:>20}' for name in STORES)}")
     for operation in [*operations, whole]:
         for column, kind in enumerate(("CPU", "wall")):
-            figures = {side: medians[operation, side][column] for side in sides}
-            cells = "".join(f"{side:>14} {value * 1e3:>8.1f} ms" for side, value in figures.items())
-            print(
-                f"{operation:<22}{kind:<5}{cells}   ratio {figures['store'] / figures['plain files']:>5.2f}", flush=True
-            )
+            plain, json_ = (medians[operation, side][column] for side in (PLAIN, JSON))
+            ours = [medians[operation, name][column] for name in STORES]
+            cells = "".join(f"{one / plain:>14.2f} {one / json_:>5.2f}" for one in ours)
+            print(f"{operation:<20}{kind:<6}{plain * 1e3:>11.1f} ms {json_ * 1e3:>8.1f} ms{'':>18}{cells}", flush=True)
 
 
 def packed(repository: Path) -> tuple[int, int]:
@@ -202,26 +221,28 @@ def report_parts(repository: Path, count: int) -> None:
         )
 
 
-def measure_size(folder: Path, store: Path, some: list[ExperimentConfig]) -> None:
-    begin(store)
-    git(store, "add", ".")
-    git(store, "commit", "--quiet", "-m", "configs")
-    ours = sum(packed(store))
-    print(f"{'store':<28} pack + idx {ours:>10} B {ours / len(some):>8.1f} B each config")
-    report_parts(store, len(some))
+def measure_size(folder: Path, sides: dict[str, Path], some: list[ExperimentConfig]) -> None:
+    ours = {}
+    for name in STORES:
+        begin(sides[name])
+        git(sides[name], "add", ".")
+        git(sides[name], "commit", "--quiet", "-m", "configs")
+        ours[name] = sum(packed(sides[name]))
+        print(f"{name:<28} pack + idx {ours[name]:>10} B {ours[name] / len(some):>8.1f} B each config")
+        report_parts(sides[name], len(some))
     for fields in (4, 8):
-        for name in ("hash", "number"):
-            repository = folder / f"json-{fields}-{name}"
+        for naming in ("hash", "number"):
+            repository = folder / f"json-{fields}-{naming}"
             for number, config in enumerate(some):
-                write_json(repository / "configs", number, config, fields=fields, name=name)
+                write_json(repository / "configs", number, config, fields=fields, name=naming)
             begin(repository)
             git(repository, "add", ".")
             git(repository, "commit", "--quiet", "-m", "configs")
             theirs = sum(packed(repository))
-            what = f"JSON, {fields} fields, by {name}"
+            what = f"JSON, {fields} fields, by {naming}"
+            ratios = ", ".join(f"{name} {size / theirs:.2f}" for name, size in ours.items())
             print(
-                f"{what:<28} pack + idx {theirs:>10} B {theirs / len(some):>8.1f} B each config"
-                f"   ratio {ours / theirs:.2f}",
+                f"{what:<28} pack + idx {theirs:>10} B {theirs / len(some):>8.1f} B each config   ratios: {ratios}",
                 flush=True,
             )
             report_parts(repository, len(some))
@@ -238,14 +259,11 @@ def main() -> None:
     try:
         drawn = list(tagged(arguments.configs + ADDITIONS, arguments.tags))
         some, added = drawn[: arguments.configs], drawn[arguments.configs :]
-        sides = {"store": folder / "store", "plain files": folder / "plain", "JSON": folder / "json"}
-        ExperimentRegistry(sides["store"] / ".gemexp").add_many(some)
-        plain = PlainFiles(sides["plain files"] / "plain")
-        plain.follow(sides["store"] / ".gemexp")
-        for number, config in enumerate(some):
-            write_json(sides["JSON"] / "configs", number, config, fields=8, name="number")
+        sides = make_stores(folder, some)
+        plain = PlainFiles(sides[PLAIN] / "plain")
+        plain.follow(sides["loose"] / ".gemexp")
         print(f"{len(some)} configs, {arguments.tags} tags; required is a ratio of at most {LIMIT}")
-        measure_size(folder, sides["store"], some)
+        measure_size(folder, sides, some)
         measure_time(sides, arguments.turns)
         measure_additions(sides, added, plain)
     finally:

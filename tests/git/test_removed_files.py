@@ -1,4 +1,4 @@
-"""What ``gc --tracked`` and ``pack --all`` cost: git sees files go, and takes some for renamed.
+"""What follows from ``gc --tracked`` and ``pack --all``: git sees files go, and takes some for renamed.
 
 Both are outside the law that branches merge without a conflict. What does hold is shown here.
 """
@@ -34,22 +34,21 @@ def pack_all(registry):
     assert registry.pack(everything=True).pack
 
 
-def add(number):
-    return lambda registry: registry.register(similar(number))
+def add(*numbers):
+    """Return what registers configs one by one, as loose files."""
+    return lambda registry: registry.register_all(map(similar, numbers))
 
 
-def discard_and_add(number):
+def discard_first(registry):
+    discard(registry, 0)
+
+
+def in_turn(*changes):
+    """Return what makes changes one after the other."""
+
     def run(registry):
-        discard(registry, 0)
-        registry.register(similar(number))
-
-    return run
-
-
-def pack_all_with(number):
-    def run(registry):
-        registry.register(similar(number))
-        pack_all(registry)
+        for change in changes:
+            change(registry)
 
     return run
 
@@ -76,13 +75,18 @@ def diverge(work, *changes):
 @pytest.mark.parametrize(
     ("ours", "theirs", "told", "left"),
     [
-        (discard_and_add(1), discard_and_add(2), "rename/rename", {1, 2}),
-        (discard_and_add(1), lambda registry: discard(registry, 0), "rename/delete", {1}),
-        (discard_and_add(1), add(SAME_FOLDER), "file location", {1, SAME_FOLDER}),
+        (in_turn(discard_first, add(1)), in_turn(discard_first, add(2)), "rename/rename", {1, 2}),
+        (in_turn(discard_first, add(1)), discard_first, "rename/delete", {1}),
+        (in_turn(discard_first, add(1)), add(SAME_FOLDER), "file location", {1, SAME_FOLDER}),
+        (in_turn(pack_all, add(1)), in_turn(pack_all, add(2)), "rename/rename", {0, 1, 2}),
+        (in_turn(pack_all, add(1)), in_turn(add(2), pack_all), "rename/delete", {0, 1, 2}),
+        (in_turn(pack_all, add(1)), add(SAME_FOLDER), "file location", {0, 1, SAME_FOLDER}),
     ],
-    ids=["both collect and add", "both collect and one adds", "one collects and adds"],
+    ids=[
+        f"{what}, {who}" for what in ("gc", "pack") for who in ("both, and add", "both, and one adds", "one, and adds")
+    ],
 )
-def test_collecting_tracked_files_may_make_git_find_renames_that_conflict(work, ours, theirs, told, left):
+def test_removing_tracked_files_may_make_git_find_renames_that_conflict(work, ours, theirs, told, left):
     add(0)(ExperimentRegistry(work.store))
     work.commit()
     diverge(work, ours, theirs)
@@ -93,15 +97,40 @@ def test_collecting_tracked_files_may_make_git_find_renames_that_conflict(work, 
     assert {config.hyperparameters["k"] for config in ExperimentRegistry(work.store)} == left
 
 
+@pytest.mark.parametrize("ours", [discard_first, pack_all, in_turn(add(1), pack_all)])
+def test_removing_tracked_files_on_one_branch_alone_merges(work, ours):
+    add(0)(ExperimentRegistry(work.store))
+    work.commit()
+    diverge(work, ours, add(SAME_FOLDER))
+    work.git("merge", "-q", "-m", "merge", "b")
+    assert check.check(Folder(work.store)).problems == []
+    assert SAME_FOLDER in {config.hyperparameters["k"] for config in ExperimentRegistry(work.store)}
+
+
+@pytest.mark.parametrize(
+    ("way", "undone"),
+    [(["rebase", "b"], ["rebase", "--abort"]), (["cherry-pick", "main..b"], ["cherry-pick", "--abort"])],
+    ids=["rebase", "cherry-pick"],
+)
+def test_rebasing_and_picking_find_the_same_renames_and_do_without_them_too(work, way, undone):
+    add(0)(ExperimentRegistry(work.store))
+    work.commit()
+    diverge(work, in_turn(discard_first, add(1)), in_turn(discard_first, add(2)))
+    assert "rename/rename" in work.git(*way, code=1)
+    work.git(*undone)
+    work.git(way[0], "--strategy=resolve", *way[1:])
+    assert check.check(Folder(work.store)).problems == []
+    assert {config.hyperparameters["k"] for config in ExperimentRegistry(work.store)} == {1, 2}
+
+
 @pytest.mark.parametrize("earlier_pack", [True, False])
 def test_packing_tracked_files_on_two_branches_conflicts_where_they_had_a_pack_in_common(work, earlier_pack):
     registry = ExperimentRegistry(work.store)
-    for number in range(5):
-        add(number)(registry)
+    add(*range(5))(registry)
     if earlier_pack:
         registry.pack()
     work.commit()
-    diverge(work, pack_all_with(5), pack_all_with(6))
+    diverge(work, in_turn(add(5), pack_all), in_turn(add(6), pack_all))
     if earlier_pack:
         assert "CONFLICT (rename/" in work.git("merge", "-q", "-m", "merge", "b", code=1)
         work.git("merge", "--abort")
