@@ -29,7 +29,8 @@ def play(git):
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-@settings(max_examples=examples(6))
+@pytest.mark.slow
+@settings(max_examples=examples(10))
 @given(common=COMMITS, histories=BRANCHES, data=st.data())
 def test_copying_folders_gives_what_git_merge_gives(play, tool, common, histories, data):
     if shutil.which(tool) is None:
@@ -48,7 +49,8 @@ def test_copying_folders_gives_what_git_merge_gives(play, tool, common, historie
             assert shown(target) == expected
 
 
-@settings(max_examples=examples(15))
+@pytest.mark.slow
+@settings(max_examples=examples(20))
 @given(common=COMMITS, histories=BRANCHES, data=st.data())
 def test_branches_merge_in_any_order_to_what_gemexp_merge_gives(play, common, histories, data):
     with quick_folder() as folder:

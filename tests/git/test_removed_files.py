@@ -158,7 +158,8 @@ def test_what_one_branch_collected_and_the_other_restored_is_missing_until_gemex
     work.commit()
 
 
-@settings(max_examples=examples(12))
+@pytest.mark.slow
+@settings(max_examples=examples(15))
 @given(common=REMOVING_COMMITS, histories=st.lists(REMOVING_COMMITS, min_size=2, max_size=3), data=st.data())
 def test_without_renames_git_removes_only_what_a_branch_removed_and_gemexp_merge_brings_it_back(
     git, common, histories, data

@@ -162,6 +162,7 @@ def test_a_routine_command_leaves_tracked_files_as_they_are(copied, line):
     assert {line[:3] for line in copied.porcelain()} <= {"?? "}
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(8))
 @given(st.data())
 def test_routine_commands_in_any_order_leave_tracked_files_as_they_are(prepared, git, data):

@@ -122,7 +122,8 @@ def test_files_that_were_never_shared_can_be_cleaned_away(work, expected):
     assert shown(work.store) == expected[0]
 
 
-@settings(max_examples=examples(5))
+@pytest.mark.slow
+@settings(max_examples=examples(8))
 @given(common=COMMITS, histories=st.tuples(COMMITS, COMMITS))
 def test_a_branch_that_is_rebased_squashed_or_picked_comes_to_what_merging_it_does(git, common, histories):
     with quick_folder() as folder:
