@@ -41,6 +41,7 @@ class Packs:
         self._cached = cached
         self._open: dict[str, Pack] = {}
         self._bad: set[str] = set()
+        self._damaged: dict[str, tuple[int, int, int] | None] = {}
         self._listed_at = -1
         self._places = 0
         self.warns = True
@@ -87,23 +88,38 @@ class Packs:
             names = set()
         except OSError as error:
             raise durable.unreadable(error, self._root, layout.PACKS) from None
-        for name, pack in list(self._open.items()):
-            if name not in names or pack.index.damaged:  # a good one may be in its place now
-                del self._open[name]
-        for name in sorted(names - self._open.keys()):
-            from gemexp.store.pack import Pack  # only where there are packs: reading them takes modules of their own
-
-            try:
-                self._open[name] = Pack.open(self._root, name, cached=self._cached)
-            except FileNotFoundError:
-                return False
-            except Corrupt as error:
-                self._tell(name, error.message)
-            else:
-                self._open[name].on_damage = partial(self._tell, name, _DAMAGED)
-                if self._open[name].index.damaged:
-                    self._tell(name, _DAMAGED)
+        mended = {name for name, seen in self._damaged.items() if self._seen(name) != seen}
+        for name in {*(self._open.keys() - names), *mended}:
+            self._open.pop(name, None)
+            self._damaged.pop(name, None)
+        try:
+            for name in sorted(names - self._open.keys()):
+                self._add(name)
+        except FileNotFoundError:
+            return False
         return True
+
+    def _add(self, name: str) -> None:
+        from gemexp.store.pack import Pack  # only where there are packs: reading them takes modules of their own
+
+        try:
+            pack = Pack.open(self._root, name, cached=self._cached)
+        except Corrupt as error:
+            self._tell(name, error.message)
+            return
+        self._open[name] = pack
+        pack.on_damage = partial(self._tell, name, _DAMAGED)
+        if pack.index.damaged:
+            self._damaged[name] = self._seen(name)
+            self._tell(name, _DAMAGED)
+
+    def _seen(self, name: str) -> tuple[int, int, int] | None:
+        """Return what is another when a file is put in a pack's place."""
+        try:
+            status = os.lstat(f"{self._root}/{layout.pack_path(name)}")
+        except OSError:
+            return None
+        return (status.st_ino, status.st_size, status.st_mtime_ns)
 
     def _tell(self, name: str, message: str) -> None:
         if self.warns and name not in self._bad:

@@ -399,18 +399,22 @@ const ANSWERS = {
   unescape: (escaped) => ({ name: unescapeName(escaped) }),
 };
 
-function answer(request) {
+function answer(answers, request) {
   const [[verb, argument]] = Object.entries(request);
   try {
-    return ANSWERS[verb](argument);
+    return answers[verb](argument);
   } catch (error) {
     if (error instanceof Refused) return { refused: error.message };
     throw error;
   }
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+// Answers requests, if the module of that address is the program that runs.
+export async function serve(address, answers) {
+  if (!process.argv[1] || realpathSync(process.argv[1]) !== fileURLToPath(address)) return;
   for await (const line of createInterface({ input: process.stdin })) {
-    process.stdout.write(`${JSON.stringify(JSON.parse(line).map(answer))}\n`);
+    process.stdout.write(`${JSON.stringify(JSON.parse(line).map((request) => answer(answers, request)))}\n`);
   }
 }
+
+await serve(import.meta.url, ANSWERS);

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pack_vectors
+
 VECTORS = Path(__file__).parents[2] / "docs" / "spec" / "vectors"
 
 # Longer encodings are given by length, beginning and hash only.
@@ -39,6 +41,7 @@ def files() -> dict[str, str]:
         "names.json": _lines({"name": name, "escaped": escaped} for name, escaped in names()),
         "refused-names.json": _lines({"why": why, "name": name} for why, name in refused_names()),
         "refused-escapes.json": _lines({"why": why, "escaped": escaped} for why, escaped in refused_escapes()),
+        **{name: _lines(vectors) for name, vectors in pack_vectors.files().items()},
     }
 
 

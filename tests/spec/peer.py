@@ -1,4 +1,4 @@
-"""The second implementation, `canonical.mjs`, as a process that answers requests."""
+"""The second implementation, `canonical.mjs` and `packs.mjs`, as processes that answer requests."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PROGRAM = Path(__file__).with_name("canonical.mjs")
-
 
 class Peer:
-    """A running `canonical.mjs`; use as a context manager. What it can be asked stands at its top."""
+    """A running `canonical.mjs`, or another program, whose top says what it can be asked; use as a context manager."""
+
+    def __init__(self, program: str = "canonical.mjs") -> None:
+        self._program = Path(__file__).with_name(program)
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [_node(), PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+            [_node(), self._program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
         )
         return self
 
