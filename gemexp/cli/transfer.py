@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from gemexp.cli.bulk import Printing
 from gemexp.cli.completion import complete_revision, complete_tag
 from gemexp.cli.output import echo_json
 from gemexp.cli.session import Session, json_option, pass_session, where_option
+from gemexp.cli.writing import write_bytes, write_texts
 from gemexp.digest import short
 from gemexp.errors import InvalidInput, NotFound, UsageError
 from gemexp.lines import Changes
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     "--tag", metavar="TAG", shell_complete=complete_tag, help="Export all that carry TAG, a file each, to DIR."
 )
 @where_option
-@click.option("--all", "everything", is_flag=True, help="Export all, as JSON Lines.")
+@click.option("--all", "everything", is_flag=True, help="Export all, as JSON Lines or Parquet.")
 @json_option
 @pass_session
 def export_command(
@@ -48,13 +49,14 @@ def export_command(
 ) -> None:
     """Write configurations to files.
 
-    With description, tags and time, for `gemexp import` in another store.
+    With description, tags and time, for `gemexp import` in another store. A Parquet file has a column for each value
+    besides, and for each metric of the latest outcomes.
 
     \b
     gemexp export 3f2a9c config.json      (or .yaml, .jsonl, or - for standard output)
-    gemexp export --tag best DIR
-    gemexp export --where 'metric.sharpe > 1' DIR      (or FILE.jsonl, or -)
-    gemexp export --all FILE.jsonl
+    gemexp export --tag best DIR      (or FILE.parquet)
+    gemexp export --where 'metric.sharpe > 1' DIR      (or FILE.jsonl, FILE.parquet, or -)
+    gemexp export --all FILE.jsonl      (or FILE.parquet)
     """
     several = tag is not None or where is not None
     if several and everything:
@@ -69,16 +71,18 @@ def export_command(
         )
     registry = session.open()
     target = arguments[-1]
-    if everything:
+    if _is_parquet(target):
+        count = _export_parquet(registry, where, tag, target, one=not several and not everything)
+    elif everything:
         _require_lines(target)
-        count = _write(target, (_line(config) for config in registry))
+        count = write_texts(target, (_line(config) for config in registry))
     elif where is not None:
         count = _export_where(registry, where, tag, target)
     elif tag is not None:
         count = _export_tag(registry, tag, target)
     else:
         config = registry.load(registry.resolve(arguments[0]))
-        count = _write(target, [_dump(config, target)])
+        count = write_texts(target, [_dump(config, target)])
     if target == "-":
         return
     if as_json:
@@ -115,6 +119,10 @@ def import_command(
 
 
 def _read(stack: ExitStack, name: str, format_: str | None, changes: Changes) -> Input:
+    if format_ is None and _is_parquet(name):
+        from gemexp import frames
+
+        return checked_lines(name, stack.enter_context(frames.exported_lines(name)), changes)
     file = stack.enter_context(open_input(name))
     if (format_ or formats.format_of(name)) == "jsonl":
         return checked_lines(name, file, changes)
@@ -154,25 +162,49 @@ def _files(names: tuple[str, ...]) -> list[str]:
 def _export_tag(registry: ExperimentRegistry, tag: str, folder: str) -> int:
     configs = registry.search_by_tag(tag)
     if not configs:
-        raise NotFound(f"no config carries the tag '{tag}'", subject=tag, hint="gemexp tag lists all tags")
+        raise _uncarried(tag)
     return _write_folder(folder, configs)
+
+
+def _export_parquet(registry: ExperimentRegistry, where: str | None, tag: str | None, target: str, *, one: bool) -> int:
+    if one:
+        hint = f"gemexp export --where 'hash = HASH' {target}"
+        raise UsageError("a Parquet file holds what --all, --tag or --where choose", hint=hint)
+
+    def fill(file: IO[bytes]) -> int:
+        count = registry.write_parquet(file, where=where, tag=tag)
+        if not count and where is not None:
+            raise _unmatched(where)
+        if not count and tag is not None:
+            raise _uncarried(tag)
+        return count
+
+    return write_bytes(target, fill)
 
 
 def _export_where(registry: ExperimentRegistry, where: str, tag: str | None, target: str) -> int:
     hashes = registry.select(where, tag=tag)
     if not hashes:
-        raise NotFound(f"no config matches '{where}'", subject=where, hint="nothing was written")
+        raise _unmatched(where)
     configs = registry.each(hashes)
     if target == "-" or formats.format_of(target) == "jsonl":
-        return _write(target, map(_line, configs))
+        return write_texts(target, map(_line, configs))
     return _write_folder(target, configs)
+
+
+def _uncarried(tag: str) -> NotFound:
+    return NotFound(f"no config carries the tag '{tag}'", subject=tag, hint="gemexp tag lists all tags")
+
+
+def _unmatched(where: str) -> NotFound:
+    return NotFound(f"no config matches '{where}'", subject=where, hint="nothing was written")
 
 
 def _write_folder(folder: str, configs: Iterable[ExperimentConfig]) -> int:
     os.makedirs(folder, exist_ok=True)
     count = 0
     for config in configs:
-        count += _write(os.path.join(folder, f"{config.config_hash}.json"), [config.to_json() + "\n"])
+        count += write_texts(os.path.join(folder, f"{config.config_hash}.json"), [config.to_json() + "\n"])
     return count
 
 
@@ -192,47 +224,10 @@ def _line(config: ExperimentConfig) -> str:
 def _require_lines(target: str) -> None:
     if target != "-" and formats.format_of(target) != "jsonl":
         raise UsageError(
-            f"--all writes JSON Lines, and '{target}' does not end in .jsonl",
+            f"--all writes JSON Lines or Parquet, and '{target}' ends in neither .jsonl nor .parquet",
             hint="name it so, or write - for standard output",
         )
 
 
-def _write_into(target: str, texts: Iterable[str]) -> int:
-    """Write to something that is there and no file, such as a named pipe, which must not be replaced."""
-    count = 0
-    try:
-        with open(target, "w", encoding="utf-8", newline="\n") as file:
-            for text in texts:
-                file.write(text)
-                count += 1
-    except OSError as error:
-        raise InvalidInput((error.strerror or str(error)).lower(), source=target) from None
-    return count
-
-
-def _write(target: str, texts: Iterable[str]) -> int:
-    """Write texts to a file, whole or not at all, or to standard output; return how many there were."""
-    count = 0
-    if target == "-":
-        for text in texts:
-            click.echo(text, nl=False)
-            count += 1
-        return count
-    if os.path.exists(target) and not os.path.isfile(target):
-        return _write_into(target, texts)
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-            for text in texts:
-                file.write(text)
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InvalidInput((error.strerror or str(error)).lower(), source=target) from None
-    finally:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-    return count
+def _is_parquet(name: str) -> bool:
+    return name.lower().endswith(".parquet")

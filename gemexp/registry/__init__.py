@@ -15,6 +15,7 @@ from gemexp.registry.history import History
 from gemexp.registry.labels import Labels
 from gemexp.registry.names import Names
 from gemexp.registry.runs import Runs
+from gemexp.registry.tables import Tables
 from gemexp.registry.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from gemexp.query.syntax import Query
 
 
-class ExperimentRegistry(Equivalence, History, Labels, Names, Runs, Upkeep):
+class ExperimentRegistry(Equivalence, History, Labels, Names, Runs, Tables, Upkeep):
     """An opened store.
 
     Args:
