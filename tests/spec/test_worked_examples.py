@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from gemexp.config import ExperimentConfig
 from gemexp.registry import ExperimentRegistry
-from gemexp.store import check
+from gemexp.store import check, packing
 from gemexp.store.files import Folder
 
 SPEC = make_vectors.VECTORS.parent
@@ -40,7 +41,7 @@ def run(document: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("document", "hashes"), [("canonical.md", 4), ("store.md", 8)])
+@pytest.mark.parametrize(("document", "hashes"), [("canonical.md", 4), ("store.md", 8), ("pack.md", 2)])
 def test_commands_print_what_the_document_says(document, hashes, tmp_path):
     _, expected = transcript(document)
     assert len(re.findall(r"\b[0-9a-f]{64}\b", expected)) == hashes
@@ -75,3 +76,16 @@ def test_store_made_by_hand_has_the_record_that_the_registry_writes(tmp_path):
         written = {path.name: path.read_bytes() for path in (Path(registry.root) / folder).rglob("c5*/*")}
         assert len(by_hand) == 1
         assert by_hand == written
+
+
+def test_pack_made_by_hand_is_read_and_is_the_one_that_packing_makes(tmp_path):
+    run("pack.md", tmp_path)
+    folder = Folder(f"{tmp_path}/.gemexp")
+    (pack,) = folder.packs.all()
+    held = dict(pack.paths())
+    assert sorted(held.values()) == [b"", b"hello"]
+    assert folder.names("refs/tags/v1") == [hashlib.sha256(b"hello").hexdigest()]
+    with Folder(f"{tmp_path}/another").batch() as batch:
+        for path, data in held.items():
+            batch.create(path, data)
+    assert packing.pack(Folder(f"{tmp_path}/another"), keep=lambda _: False).pack == pack.name
