@@ -77,6 +77,15 @@ def decode(data: bytes) -> Any:
     return value
 
 
+def decode_proven(data: bytes) -> Any:
+    """Return the value of bytes that `decode` accepted before, which their hash has just shown to be the same ones.
+
+    Raises:
+        Corrupt: They are not MessagePack after all.
+    """
+    return _unpack(data)
+
+
 def peek(data: bytes, keys: Collection[str]) -> dict[str, Any]:
     """Return the values of some keys of the map in ``data``, without proving that ``data`` is canonical.
 

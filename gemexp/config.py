@@ -115,17 +115,33 @@ class ExperimentConfig:
 
     @classmethod
     def from_bytes(
-        cls, data: bytes, *, description: str = "", tags: Iterable[str] = (), created_at: str = ""
+        cls,
+        data: bytes,
+        *,
+        description: str = "",
+        tags: Iterable[str] = (),
+        created_at: str = "",
+        proven: bool = False,
     ) -> ExperimentConfig:
         """Read a configuration's object, with the metadata that the store keeps beside it.
+
+        Args:
+            data: The object's bytes.
+            description: What the store says of it.
+            tags: What it carries.
+            created_at: When it was registered.
+            proven: These very bytes, as their hash shows, were read before without an error.
 
         Raises:
             Corrupt: The bytes are not canonical, or not a configuration's.
         """
-        value = canonical.decode(data)
-        if object_kind(value) != CONFIG_KIND:
-            raise Corrupt("is not a configuration", expected=CONFIG_KIND, actual=object_kind(value))
-        _check_sections(value)
+        if proven:
+            value = canonical.decode_proven(data)
+        else:
+            value = canonical.decode(data)
+            if object_kind(value) != CONFIG_KIND:
+                raise Corrupt("is not a configuration", expected=CONFIG_KIND, actual=object_kind(value))
+            _check_sections(value)
         # Decoded data is plain, canonical and nobody else's: it needs no second normalisation.
         config = cls.__new__(cls)
         for section in SECTIONS:

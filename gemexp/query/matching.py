@@ -129,7 +129,7 @@ def labels_of(atom: Atom) -> Labels:
     elif isinstance(atom, In):
         exact = frozenset(map(str, atom.values))
     else:
-        return Labels(None, _like(atom.pattern) if isinstance(atom, Like) else lambda _label: True)
+        return Labels(None, like(atom.pattern) if isinstance(atom, Like) else lambda _label: True)
     return Labels(exact, exact.__contains__)
 
 
@@ -239,7 +239,7 @@ def _test(atom: Atom) -> _Test:
     if isinstance(atom, Exists):
         return lambda value: value is not _MISSING
     if isinstance(atom, Like):
-        return _like(atom.pattern)
+        return like(atom.pattern)
     if isinstance(atom, In):
         return _member(atom.values)
     if isinstance(atom.value, Period):
@@ -280,7 +280,7 @@ def _timely(operator: str, period: Period) -> Callable[[datetime], bool]:
     return lambda moment: order(moment, end)
 
 
-def _like(pattern: str) -> _Test:
+def like(pattern: str) -> Callable[[Any], bool]:
     """Return a function that tells whether a value is text of a form.
 
     What stands between two ``%`` is looked for once, from the left, and never given up again: that is enough, and

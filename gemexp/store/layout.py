@@ -40,6 +40,7 @@ PACK_INDEXES = "local/packs"
 QUARANTINE = "local/quarantine"
 IMPORTED = "local/imported"
 PANELS = "local/panels"
+SQLITE_INDEX = "local/index.sqlite"
 
 PACK_SUFFIX = ".gxp"
 

@@ -151,22 +151,28 @@ def readable(tree: Tree, config_hash: str) -> dict[str, dict[str, Any]]:
 
 def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
     """Say what records (hash -> record) amount to."""
+    if len(found) == 1:
+        ((name, record),) = found.items()
+        if record["$"] == kinds.PUT:  # as of most configs
+            description, names = record["description"], (name,)
+            heads = names if description else ()
+            return Metadata(record["created_at"], description, (), tuple(dict.fromkeys(record["parents"])), heads, names)
     puts = {name: record for name, record in found.items() if record["$"] == kinds.PUT}
     superseded = {old for record in found.values() for old in record.get("supersedes", ())}
-    heads = [
+    current = [
         (instant(record["created_at"]), name, record["description"])
         for name, record in found.items()
         if name not in superseded and (record.get("description") or record["$"] == kinds.DESCRIPTION)
     ]
-    heads.sort(reverse=True)
-    texts = list(dict.fromkeys(description for _, _, description in heads))
+    current.sort(reverse=True)
+    texts = list(dict.fromkeys(description for _, _, description in current))
     by_time = [puts[name] for name in sorted(puts, key=lambda name: (instant(puts[name]["created_at"]), name))]
     return Metadata(
         created_at=by_time[0]["created_at"] if by_time else "",
         description=texts[0] if texts else "",
         other_descriptions=tuple(texts[1:]),
         parents=tuple(dict.fromkeys(parent for record in by_time for parent in record["parents"])),
-        heads=tuple(name for _, name, _ in heads),
+        heads=tuple(name for _, name, _ in current),
         puts=tuple(puts),
         runs=tuple(_runs(found)),
     )

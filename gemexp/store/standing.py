@@ -29,6 +29,11 @@ class Standing:
                 self._predecessors.setdefault(pair.new, []).append(pair.old)
 
     @property
+    def pairs(self) -> set[layout.Pair]:
+        """The migrations that count: those to a config that is there and not deleted."""
+        return {layout.Pair(old, new) for old, found in self._successors.items() for new in found}
+
+    @property
     def migrated(self) -> bool:
         """Whether any config replaces another."""
         return bool(self._successors)
