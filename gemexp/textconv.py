@@ -13,15 +13,17 @@ from __future__ import annotations
 import sys
 
 from gemexp.notation import visible
-from gemexp.texts import is_made_of_others, is_named_by_hash, text
+from gemexp.texts import is_made_of_others, is_named_by_hash, is_pack, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, BinaryIO
 
 USAGE = "usage: gemexp-textconv [--store DIR]... [--ahead DIR PROCESS] FILE"
 
 _STORE = ".gemexp"
+_MOST_BYTES = 16 * 1024 * 1024  # of a pack in memory
 
 
 def main() -> int:
@@ -40,7 +42,9 @@ def main() -> int:
         return 0 if arguments in (["-h"], ["--help"]) else 2
     try:
         with open(arguments[0], "rb") as file:
-            data = file.read()
+            data = file.read(_MOST_BYTES)
+            if len(data) == _MOST_BYTES:
+                data = _mapped(file) if is_pack(data) else data + file.read()
     except OSError as error:
         sys.stderr.write(f"error: {visible(arguments[0])}: {error.strerror or error}\n")
         return 1
@@ -50,6 +54,14 @@ def main() -> int:
     if ahead and not is_made_of_others(data):
         _prepare(arguments[0], stores or [_STORE], *ahead)
     return 0
+
+
+def _mapped(file: BinaryIO) -> bytes:
+    """Return a file's bytes without reading all of them into memory."""
+    from mmap import ACCESS_READ, mmap
+
+    mapped: Any = mmap(file.fileno(), 0, access=ACCESS_READ)
+    return mapped  # type: ignore[no-any-return] # what reads packs takes either
 
 
 def run() -> None:

@@ -18,7 +18,6 @@ SMALL = 64 * 1024
 _HASH_DIGITS = 64
 _PACK_SUFFIX = ".gxp"
 _PACK = b"\x89GXP"
-_MOST_PACKED = 10_000
 _MOVE = "gemexp/move@1"
 _TEXT_LIMIT = 1024 * 1024
 _DAMAGED_LIMIT = 4096
@@ -54,11 +53,18 @@ def lines(path: str, data: bytes, stores: Sequence[str]) -> Iterator[str]:
     """
     folder, _, name = path.replace("\\", "/").rpartition("/")
     expected = _expected_hash(name)
-    if expected is None or _hash(data) == expected:
+    if is_pack(data):
+        yield from _pack_lines(data, expected)
+    elif expected is None or _hash(data) == expected:
         yield from _whole_lines(data, stores)
     elif data or not _is_set(folder):
         yield f"damaged: {damage(data, expected, _hash)}"
         yield from _damaged_lines(data)
+
+
+def is_pack(data: bytes) -> bool:
+    """Tell whether bytes begin as a pack does."""
+    return data[: len(_PACK)] == _PACK
 
 
 def _whole_lines(data: bytes, stores: Sequence[str]) -> Iterator[str]:
@@ -66,8 +72,6 @@ def _whole_lines(data: bytes, stores: Sequence[str]) -> Iterator[str]:
     value = _decoded(data)
     if value is not None:
         yield from _move_lines(value, stores) if value["$"] == _MOVE else describe(value)
-    elif data.startswith(_PACK):
-        yield from _pack_lines(data)
     else:
         yield from _content_lines(data)
 
@@ -83,21 +87,14 @@ def _move_lines(value: dict[str, Any], stores: Sequence[str]) -> Iterator[str]:
         yield from describe(value)
 
 
-def _pack_lines(data: bytes) -> Iterator[str]:
-    """Yield a pack's table of contents."""
-    from gemexp.errors import Corrupt
-    from gemexp.store.pack_format import MAGIC, frames, to_path
+def _pack_lines(data: bytes, expected: str | None) -> Iterator[str]:
+    """Yield a pack's table of contents; its bytes may be those of a mapped file."""
+    from gemexp import contents
+    from gemexp.store.pack import digest
 
-    paths = []
-    for frame in frames(data, len(MAGIC), len(data)):
-        try:
-            paths.append(to_path(frame.key))
-        except Corrupt as error:
-            paths.append(f"damaged: {error.message}")
-    yield f"pack of {len(paths)} file{'s' * (len(paths) != 1)}"
-    yield from paths[:_MOST_PACKED]
-    if len(paths) > _MOST_PACKED:
-        yield f"... and {len(paths) - _MOST_PACKED} more"
+    if expected is not None and digest(data) != expected:
+        yield "damaged: its content has another hash"
+    yield from contents.lines(data)
 
 
 def _content_lines(data: bytes) -> Iterator[str]:
@@ -117,8 +114,6 @@ def _damaged_lines(data: bytes) -> Iterator[str]:
     value = _decoded(data)
     if value is not None:
         yield from describe(value)
-    elif data.startswith(_PACK):
-        yield from _pack_lines(data)
     elif b"gemexp/" in data[:_HASH_DIGITS]:
         yield from text_lines(data[:_DAMAGED_LIMIT].decode("utf-8", "backslashreplace"))
         if len(data) > _DAMAGED_LIMIT:

@@ -16,7 +16,7 @@ from strategies import configs, keys, values
 from gemexp import ExperimentConfig, canonical
 from gemexp.config import CONFIG_KIND, SECTIONS
 from gemexp.describing import _DESCRIBERS, describe
-from gemexp.digest import hash_bytes
+from gemexp.digest import hash_bytes, short
 from gemexp.outcome import OUTCOME_KIND, StoredOutcome
 from gemexp.store import kinds, layout
 from gemexp.texts import SMALL, text
@@ -285,9 +285,10 @@ def test_a_pack_is_its_table_of_contents(ours):
     ours.pack()
     (pack,) = Path(ours.root, "packs").iterdir()
     lines = shown(pack.name, pack.read_bytes())
-    assert lines[0] == "pack of 3 files"
-    assert layout.object_path(config_hash) in lines
-    assert f"refs/tags/best/{config_hash}" in lines
+    assert lines == [
+        *("pack of 3 files", "configs: 1", "registrations: 1", "tags: 1", "tag best: 1"),
+        f"{short(config_hash)}  [best]",
+    ]
     assert shown(pack.name, pack.read_bytes()[:-1])[0] == "damaged: its content has another hash"
 
 
