@@ -21,6 +21,7 @@ import argparse
 import os
 import platform
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -49,6 +50,7 @@ _QUICK = Turns(1, 20, 5, settled=0)
 def main() -> int:
     """Measure what was asked for; return 1 if something could not be measured because it failed."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was made goes away
     installed = Installed(options.environment)
     if options.peers and installed.program("signac") is None:
         installed.install()
