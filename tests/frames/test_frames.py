@@ -135,7 +135,7 @@ def check_pandas(frame, listed, values, types):
         "float": "float64",
     }
     assert frame["config_hash"].tolist() == [config.config_hash for config in listed]
-    assert frame["created_at"].dt.to_pydatetime().tolist() == [instant(config.created_at) for config in listed]
+    assert frame["created_at"].to_list() == [instant(config.created_at) for config in listed]
     assert frame["tags"].tolist() == [config.tags for config in listed]
     assert str(frame["created_at"].dtype) == "datetime64[us, UTC]"
     for name, type_ in types.items():
