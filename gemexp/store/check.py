@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from gemexp import canonical
@@ -17,6 +17,7 @@ from gemexp.store import kinds, layout, names, objects, pack_check, pack_format,
 from gemexp.store.files import Folder
 from gemexp.store.names import Move, Pointer
 from gemexp.store.pack import Pack
+from gemexp.store.pack_index import OBJECTS
 from gemexp.store.references import References
 
 _WIDEST_GAP = 1000
@@ -123,13 +124,12 @@ class _Checker:
     def check_packed(self, *, objects: bool) -> None:
         """Check the objects in all packs, or all else, each by what its path promises."""
         for pack in self._packs:
-            for path, data in pack.paths():
-                if path.startswith(f"{layout.OBJECTS}/") == objects:
-                    try:
-                        self._check_content(path, data, pack)
-                    except Corrupt as error:
-                        self._problems.append(Problem(pack.path, error.message, entry=path))
-                        self._add_damaged(path)
+            for path, data in chain.from_iterable(pack.paths(*part) for part in _parts(pack, objects=objects)):
+                try:
+                    self._check_content(path, data, pack)
+                except Corrupt as error:
+                    self._problems.append(Problem(pack.path, error.message, entry=path))
+                    self._add_damaged(path)
 
     def _add_damaged(self, path: str) -> None:
         name = path.rpartition("/")[2]
@@ -155,15 +155,14 @@ class _Checker:
             self._notes.append(Problem(path, "is not part of a store, and no reader looks at it"))
 
     def _check_pack(self, name: str) -> None:
-        found = list(pack_check.faults(self._folder.root, name))
-        self._problems += [Problem(layout.pack_path(name), one.message, entry=one.entry) for one in found]
-        if not found:
-            self._whole_packs += 1
-            if pack_check.index_lies(self._folder.root, name):
-                path = layout.pack_index_path(name)
-                self._problems.append(Problem(path, "is not what its pack says, and readers would believe it"))
-        with contextlib.suppress(Corrupt, FileNotFoundError):
-            self._packs.append(Pack.open(self._folder.root, name, cached=False))
+        found = pack_check.examine(self._folder.root, name)
+        self._problems += [Problem(layout.pack_path(name), one.message, entry=one.entry) for one in found.faults]
+        self._whole_packs += not found.faults
+        if found.index_lies:
+            path = layout.pack_index_path(name)
+            self._problems.append(Problem(path, "is not what its pack says, and readers would believe it"))
+        if found.pack is not None:
+            self._packs.append(found.pack)
 
     def _check_content(self, path: str, data: bytes, pack: Pack | None) -> None:
         """Check the content of a file by its path.
@@ -292,6 +291,12 @@ def kind_of(data: bytes) -> str | None:
         if _KIND_ENTRY in data[:_KIND_WITHIN]:
             raise
         return None  # an artifact may hold anything
+
+
+def _parts(pack: Pack, *, objects: bool) -> list[tuple[int, int]]:
+    """Return where in a pack its objects lie, or where all else does."""
+    start, end = pack.span(OBJECTS)
+    return [(start, end)] if objects else [(len(pack_format.MAGIC), start), (end, pack.size)]
 
 
 def _is_misplaced(path: str) -> bool:

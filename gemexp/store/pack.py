@@ -194,6 +194,14 @@ class Pack:
             return (places[0], self.size if found is None else found.start)
         return (places[0], last.end)
 
+    def span(self, table: int) -> tuple[int, int]:
+        """Return where the entries of a table begin and end, which lie in one piece; at its end if there are none."""
+        if not self.index.count(table):
+            return (self.size, self.size)
+        first, last = self.index.span(table)
+        found = pack_format.read_frame(self.bytes, last)
+        return (first, self.size if found is None else found.end)
+
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` whose names begin with a hash."""
         for place in self.index.places(MEMBERS, config_hash):

@@ -10,9 +10,10 @@ from mmap import mmap
 from typing import NamedTuple
 
 from gemexp.errors import Corrupt, StoreUnreadable
-from gemexp.store import layout, pack, pack_format
+from gemexp.store import layout, pack_format
+from gemexp.store.pack import Pack, digest, mapped
 from gemexp.store.pack_format import Frame
-from gemexp.store.pack_index import PackIndex
+from gemexp.store.pack_index import Builder, PackIndex
 
 
 class Fault(NamedTuple):
@@ -56,33 +57,64 @@ def _hole(start: int, end: int) -> Fault:
     return Fault(start, end, f"holds nothing that is whole from byte {start} to {end}")
 
 
-def faults(root: str, name: str) -> Iterator[Fault]:
-    """Yield what is wrong with a pack as a whole; what its entries hold is not looked at.
+class Examined(NamedTuple):
+    """What a look at a whole pack found; what its entries hold was not looked at.
+
+    Args:
+        pack: The pack, with an index made anew; None if readers take it for none.
+        faults: What is wrong with it.
+        index_lies: Whether readers would believe an index of it that is not what the pack says.
+    """
+
+    pack: Pack | None
+    faults: list[Fault]
+    index_lies: bool
+
+
+def examine(root: str, name: str) -> Examined:
+    """Read a pack.
 
     Raises:
         FileNotFoundError: There is none.
         Corrupt: It is no regular file.
         StoreUnreadable: The file system refused.
     """
-    content = pack.mapped(root, layout.pack_path(name))
-    if content[: len(pack_format.MAGIC)] != pack_format.MAGIC:
-        yield Fault(0, 0, "is not a pack: it does not begin as one")
-    elif pack.digest(content) != name:
-        yield Fault(0, 0, "is damaged: its content has another hash")
+    content = mapped(root, layout.pack_path(name))
+    is_pack = content[: len(pack_format.MAGIC)] == pack_format.MAGIC
+    whole = digest(content) == name
+    builder, faults = Builder(), []
+    if not is_pack:
+        faults.append(Fault(0, 0, "is not a pack: it does not begin as one"))
+    elif not whole:
+        faults.append(Fault(0, 0, "is damaged: its content has another hash"))
     for found in walk(content):
         if isinstance(found, Fault):
-            yield found
+            faults.append(found)
+        else:
+            builder.add(found.key, found.start, found.end)
+    if not is_pack:
+        return Examined(None, faults, index_lies=False)
+    index = builder.finish(name, len(content), damaged=not whole)
+    lies = whole and _is_believed(root, name, len(content), index)
+    return Examined(Pack(name, content, PackIndex(index, name)), faults, lies)
 
 
-def index_lies(root: str, name: str) -> bool:
-    """Tell whether readers would believe an index of a whole pack that is not what the pack says."""
+def is_whole(root: str, name: str) -> bool:
+    """Tell whether there is a pack in a store, and nothing is wrong with it."""
     try:
-        data = memoryview(pack.mapped(root, layout.pack_index_path(name)))
-        content = pack.mapped(root, layout.pack_path(name))
-        PackIndex(data, name, len(content)).check()
+        return not examine(root, name).faults
+    except (FileNotFoundError, Corrupt, StoreUnreadable):
+        return False
+
+
+def _is_believed(root: str, name: str, size: int, right: bytes) -> bool:
+    """Tell whether readers would believe the index in ``local/``, and should not."""
+    try:
+        data = memoryview(mapped(root, layout.pack_index_path(name)))
+        PackIndex(data, name, size).check()
     except (OSError, Corrupt, StoreUnreadable, ValueError):
         return False  # there is none, or one that nobody believes
-    return data != pack.build_index(name, content)
+    return data != right
 
 
 def lost(root: str, name: str, content: bytes | mmap) -> dict[str, int] | None:
@@ -91,7 +123,7 @@ def lost(root: str, name: str, content: bytes | mmap) -> dict[str, int] | None:
     Returns:
         How the paths begin, and how many entries in the whole pack began so.
     """
-    if pack.digest(content) == name:
+    if digest(content) == name:
         return {}
     index = _known_index(root, name)
     if index is None:
@@ -107,7 +139,7 @@ def lost(root: str, name: str, content: bytes | mmap) -> dict[str, int] | None:
 def _known_index(root: str, name: str) -> PackIndex | None:
     """Return the index that was made when the pack was whole, whatever size it was."""
     with contextlib.suppress(OSError, Corrupt, StoreUnreadable, ValueError):
-        index = PackIndex(memoryview(pack.mapped(root, layout.pack_index_path(name))), name)
+        index = PackIndex(memoryview(mapped(root, layout.pack_index_path(name))), name)
         index.check()
         return index
     return None

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Sequence
 from mmap import mmap
 from typing import NamedTuple
 
-from gemexp.errors import Corrupt, StoreUnreadable
 from gemexp.store import layout, pack, pack_check, pack_format, packing
 from gemexp.store.files import Folder
 from gemexp.store.pack_check import Fault
@@ -48,7 +47,7 @@ def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[F
     path = layout.pack_path(name)
     content = pack.mapped(folder.root, path)
     lost = pack_check.lost(folder.root, name, content)
-    origin = next((source for source in sources if _has(source, name)), None)
+    origin = next((source for source in sources if pack_check.is_whole(source.root, name)), None)
     folder.link(path, quarantine)
     if origin is not None:
         written = packing.repack(folder, [pack.Pack.open(origin.root, name, cached=False)], lambda _: True)
@@ -60,14 +59,6 @@ def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[F
     folder.packs.all()  # which forgets the one that has gone
     taken = origin is not None and written.pack == name
     return Salvaged(written.pack, written.files, origin.root if origin is not None and taken else "", lost)
-
-
-def _has(source: Folder, name: str) -> bool:
-    """Tell whether another store has a pack, and has it whole."""
-    try:
-        return not any(pack_check.faults(source.root, name))
-    except (FileNotFoundError, Corrupt, StoreUnreadable):
-        return False
 
 
 def _whole_entries(content: bytes | mmap, bad: Collection[str]) -> Iterator[Entry]:
