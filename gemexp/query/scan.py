@@ -62,7 +62,7 @@ def newest(
     from gemexp.query import walk
 
     names = {name for _, name, _ in chosen}
-    tags = walk.Carried(tree, standing, among=names).all() if len(names) >= walk.PROBE_TAGS_BELOW else None
+    tags = None if walk.are_few(tree, len(names)) else walk.Carried(tree, standing, among=names).all()
     loaded = (
         walk.load_whole(tree, name, metadata, tags_of(tree, name, standing) if tags is None else tags.get(name, []))
         for _, name, metadata in chosen

@@ -20,8 +20,10 @@ from gemexp.store.records import Metadata
 from gemexp.store.standing import Standing
 from gemexp.store.tree import Tree
 
-# Up to here, asking each tag's folder about each config is cheaper than reading all the folders.
-PROBE_TAGS_BELOW: Final = 32
+# Up to so many configs, or so many times as there are tags, asking each tag's folder about each config is cheaper than
+# reading all the folders.
+_FEW_CONFIGS: Final = 32
+_FEW_QUESTIONS: Final = 4000
 # Larger objects are read one by one, and so is what goes beyond the second number.
 _READ_AHEAD_BYTES: Final = 64 * 1024
 _READ_AHEAD_ALL_BYTES: Final = 32 * 1024 * 1024
@@ -90,7 +92,7 @@ def entries(tree: Tree, *, among: Collection[str] | None = None, labelled: bool 
         labelled: With their tags; without, the configs have none.
     """
     standing = Standing(tree)
-    few = among is not None and len(among) < PROBE_TAGS_BELOW
+    few = among is not None and are_few(tree, len(among))
     carried = None if few or not labelled else Carried(tree, standing)
     for fan_out, wanted in _groups(tree, among):
         known = _metadata(tree, fan_out, wanted)
@@ -103,6 +105,20 @@ def entries(tree: Tree, *, among: Collection[str] | None = None, labelled: bool 
             config = load_whole(tree, name, known[name], own, data=ahead.pop(name, None))
             if config is not None:
                 yield Entry(name, known[name], config)
+
+
+def metadata(tree: Tree, among: Iterable[str]) -> Iterator[tuple[str, Metadata]]:
+    """Yield what the records say of some configs, in order of hash; those that there are none about are left out."""
+    for fan_out, wanted in _groups(tree, sorted(among)):
+        known = _metadata(tree, fan_out, wanted)
+        yield from ((name, known[name]) for name in wanted or () if name in known)
+
+
+def are_few(tree: Tree, configs: int) -> bool:
+    """Tell whether the tags of so many configs are looked up one by one, instead of reading the folders of all tags."""
+    if configs < _FEW_CONFIGS:
+        return True
+    return configs * len(tree.names_with_prefix(layout.TAGS, "")) <= _FEW_QUESTIONS
 
 
 def load_whole(
@@ -161,7 +177,7 @@ def _members(tree: Tree, standing: Standing, set_folder: str) -> Iterator[tuple[
     if standing.migrated:
         yield from ((config_hash, 1) for config_hash in standing.carried(sets.lengths(tree, set_folder)))
         return
-    for name in tree.names(set_folder):
+    for name in tree.each_name(set_folder):
         member = layout.parse_member_name(name)
         if member:
             yield member

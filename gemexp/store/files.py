@@ -56,6 +56,11 @@ class Folder:
         """
         return _union(self.loose.names(path), self.packs.names(path))
 
+    def each_name(self, path: str) -> Iterator[str]:
+        """Yield the names in a folder, unsorted and some twice; see `gemexp.store.tree.Tree`."""
+        yield from self.loose.each_name(path)
+        yield from self.packs.each_name(path)
+
     def names_with_prefix(self, path: str, prefix: str) -> list[str]:
         """Return the names in a folder that begin with ``prefix``, unsorted."""
         return _union(self.loose.names_with_prefix(path, prefix), self.packs.names(path, prefix))

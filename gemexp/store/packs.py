@@ -194,6 +194,12 @@ class Packs:
         self._use(1 + len(found) // _ENTRIES_A_PLACE)
         return found
 
+    def each_name(self, path: str) -> Iterator[str]:
+        """Yield the names in a folder, those in several packs several times, without holding them."""
+        for pack in self.all():
+            yield from pack.names(path, "")
+            self._use(_RELEASE_AFTER)
+
     def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes]]:
         """Yield (name, bytes) of the entries in a folder; see `gemexp.store.tree.Tree`."""
         packs = self.all()

@@ -31,6 +31,10 @@ class Tree(Protocol):
     def names(self, path: str) -> list[str]:
         """Return the names in a folder, unsorted; none if there is no such folder."""
 
+    def each_name(self, path: str) -> Iterator[str]:
+        """Yield the names in a folder, unsorted and some twice, but without holding all at once where that can be."""
+        yield from self.names(path)
+
     def names_with_prefix(self, path: str, prefix: str) -> list[str]:
         """Return the names in a folder that begin with ``prefix``, unsorted."""
 
