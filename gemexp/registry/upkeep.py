@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from gemexp.registering import Registered
 from gemexp.registry.opened import OpenedStore
 from gemexp.store import location
-from gemexp.store.files import Folder
 
 if TYPE_CHECKING:
     from gemexp.merging import Merge
@@ -40,11 +39,12 @@ class Upkeep(OpenedStore):
             StoreUnwritable: The file system refused.
         """
         from gemexp.store import repair
+        from gemexp.store.merge import Source
 
         roots = [location.locate(source).root for source in sources]
         for root in roots:
             location.check(root)
-        return repair.repair(self._folder, list(problems), [Folder(root) for root in roots])
+        return repair.repair(self._folder, list(problems), [Source(root) for root in roots])
 
     def merge(self, source: str, *, dry_run: bool = False) -> Merge:
         """Take over what another store has and this one lacks; what is taken is checked before.

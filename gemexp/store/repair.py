@@ -38,6 +38,8 @@ def repair(folder: Folder, problems: Sequence[Problem], sources: Sequence[Folder
         StoreUnwritable: The file system refused.
     """
     warned, folder.packs.warns = folder.packs.warns, False
+    for source in sources:
+        source.packs.warns = False
     try:
         by_pack: dict[str, list[Problem]] = {}
         for problem in problems:

@@ -293,6 +293,19 @@ def test_a_bad_copy_in_one_pack_is_repaired_from_another_pack(packed):
     assert problems(again) == {}
 
 
+def test_a_packed_store_is_a_source_and_not_touched_whole_or_damaged(packed, copy, tmp_path):
+    source = copy_of(packed, tmp_path / "source")
+    shutil.rmtree(f"{source.root}/{layout.PACK_INDEXES}")
+    flip(source.root, the_pack(source.root), frame_of(source.root, "refs/names/").start)
+    before, path = snapshot(source.root), layout.object_path(config(0).config_hash)
+    overwrite(copy.root, path, b"bad")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [one.solved for one in repair(copy, source)] == [True]
+    assert problems(copy) == {}
+    assert snapshot(source.root) == before
+
+
 def test_a_link_in_a_packs_place_is_named_and_not_followed(packed, tmp_path):
     pack = the_pack(packed.root)
     os.rename(f"{packed.root}/{pack}", tmp_path / "elsewhere")
