@@ -211,7 +211,7 @@ class Table:
         if name in FIXED:
             return [Column(name, FIXED[name])]
         found = [Column(format_path(leaf.path), leaf.seen.type) for leaf in self._at(path).leaves() if leaf.seen]
-        if not found and self._wanted.named:
+        if not found and self._wanted.named and len(path) > 1:  # a map as a whole may be empty
             if self._rows:
                 hint = "without columns, all that there are are returned"
                 raise NotFound(f"no config has the column '{name}'", subject=name, hint=hint)

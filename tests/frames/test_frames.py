@@ -295,6 +295,10 @@ class TestColumns:
         with pytest.raises(NotFound):
             registry.to_frame(columns=["hyperparameters.lr.deeper"])
 
+    def test_a_map_that_is_empty_in_all_configs_has_no_columns(self, registry):
+        named = ["feature_transformations", "config_hash", "metric"]
+        assert registry.to_frame("polars", tag="b", columns=named).columns == ["config_hash"]
+
     def test_text_is_no_list_of_columns(self, registry):
         with pytest.raises(InvalidInput, match="not a list"):
             registry.to_frame(columns="tags")
