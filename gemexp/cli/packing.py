@@ -43,6 +43,8 @@ def pack_command(session: Session, *, everything: bool, quiet: bool, as_json: bo
         replaced = [_number(*one) for one in ((packed.loose, "file"), (packed.packs, "pack")) if one[0]]
         if replaced:
             click.echo(f"replaced {' and '.join(replaced)}")
+    if packed.tracked:
+        report.removed(packed.tracked)
     if packed.damaged:
         report.warning(f"left {_number(packed.damaged, 'damaged file')} as found; gemexp fsck tells more")
     return EXIT_CORRUPT if packed.damaged else 0

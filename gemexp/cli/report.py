@@ -55,6 +55,12 @@ def note(message: str) -> None:
     click.echo(f"note: {visible(message)}", err=True)
 
 
+def removed(number: int) -> None:
+    """Tell that files went which git tracks, and what to do about it."""
+    files = "1 file" if number == 1 else f"{number} files"
+    note(f"git sees {files} as removed: commit that, and merge it into open branches before anything is added there")
+
+
 def pointed(text: str, column: int) -> list[str]:
     """Return the part of a text that a column, counted from 1, is in, and a line with a caret under that column."""
     from unicodedata import category, east_asian_width

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gemexp.cli import report
 from gemexp.cli.output import echo_json
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.digest import short
@@ -59,13 +60,13 @@ def fsck_command(session: Session, *, repair: bool, sources: tuple[str, ...], as
     from gemexp.cli import EXIT_CORRUPT
 
     registry = session.open(writing=repair)
-    report = registry.check()
-    repairs = registry.repair(report.problems, sources) if repair else []
+    found = registry.check()
+    repairs = registry.repair(found.problems, sources) if repair else []
     if as_json:
-        echo_json(_as_dict(report, repairs), indent=2)
+        echo_json(_as_dict(found, repairs), indent=2)
     else:
-        _print(report, repairs)
-    bad = [one for one in repairs if not one.solved] if repair else report.problems
+        _print(found, repairs)
+    bad = [one for one in repairs if not one.solved] if repair else found.problems
     return EXIT_CORRUPT if bad else 0
 
 
@@ -102,6 +103,8 @@ def gc_command(session: Session, *, dry_run: bool, grace: str, tracked: bool, as
         click.echo(f"{configs} with {files} ({collected.size} bytes){'' if dry_run else ' moved to the trash'}")
     else:
         click.echo("nothing to collect")
+    if collected.tracked:
+        report.removed(collected.tracked)
     if collected.emptied:
         click.echo(f"{_number(collected.emptied, 'file')} gone for good")
 
@@ -114,17 +117,17 @@ def _seconds(grace: str) -> float:
     return int(number) * (unit or 0.0)
 
 
-def _print(report: Report, repairs: list[Repair]) -> None:
-    for problem in report.problems if not repairs else []:
+def _print(found: Report, repairs: list[Repair]) -> None:
+    for problem in found.problems if not repairs else []:
         click.echo(_line(problem))
     for one in repairs:
         click.echo(f"{_line(one.problem)}: {one.done}")
-    for note in report.notes:
+    for note in found.notes:
         click.echo(f"note: {_line(note)}")
-    counted = [(report.packs, "pack")] if report.packs else []
-    counted += [(report.objects, "object"), (report.records, "record"), (report.members, "set member")]
+    counted = [(found.packs, "pack")] if found.packs else []
+    counted += [(found.objects, "object"), (found.records, "record"), (found.members, "set member")]
     solved = sum(one.solved for one in repairs)
-    outcome = _number(len(report.problems), "problem") + (f", {solved} repaired" if repairs else "")
+    outcome = _number(len(found.problems), "problem") + (f", {solved} repaired" if repairs else "")
     click.echo(f"checked {', '.join(_number(*one) for one in counted)}: {outcome}")
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from gemexp.errors import EngineFailed
 from gemexp.registering import Registered
 from gemexp.registry.opened import OpenedStore
 from gemexp.store import location
@@ -93,10 +94,12 @@ class Upkeep(OpenedStore):
         """
         from gemexp.store import gc
 
-        in_git = frozenset[str]() if tracked else self._tracked()
-        return gc.collect(
-            self._folder, grace=gc.GRACE_SECONDS if grace is None else grace, tracked=in_git, dry_run=dry_run
-        )
+        seconds = gc.GRACE_SECONDS if grace is None else grace
+        if not tracked:
+            return gc.collect(self._folder, grace=seconds, tracked=self._tracked(), dry_run=dry_run)
+        before = self._tracked_and_there()
+        collected = gc.collect(self._folder, grace=seconds, dry_run=dry_run)
+        return collected._replace(tracked=self._gone(before))
 
     def pack(self, *, everything: bool = False, progress: Callable[[int], None] = lambda _: None) -> Packed:
         """Put loose files, and smaller packs, into one pack; what git tracks stays as it is.
@@ -111,8 +114,21 @@ class Upkeep(OpenedStore):
         """
         from gemexp.store import packing
 
-        tracked = frozenset[str]() if everything else self._tracked()
-        return packing.pack(self._folder, keep=tracked.__contains__, progress=progress)
+        if not everything:
+            return packing.pack(self._folder, keep=self._tracked().__contains__, progress=progress)
+        before = self._tracked_and_there()
+        packed = packing.pack(self._folder, keep=lambda _: False, progress=progress)
+        return packed._replace(tracked=self._gone(before))
+
+    def _tracked_and_there(self) -> list[str]:
+        """Return the files that git tracks, as far as it can be asked."""
+        try:
+            return [path for path in self._tracked() if self._folder.loose.exists(path)]
+        except EngineFailed:
+            return []
+
+    def _gone(self, paths: Iterable[str]) -> int:
+        return sum(not self._folder.loose.exists(path) for path in paths)
 
     def _tracked(self) -> frozenset[str]:
         """Return the paths in the store that git tracks; none outside a work tree."""

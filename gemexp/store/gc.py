@@ -40,6 +40,7 @@ class Collected(NamedTuple):
         size: Bytes in these files.
         kept: Deleted configs that stay for now.
         emptied: How many files left the trash, or were a killed writer's, and are gone for good.
+        tracked: How many files went that git tracks.
     """
 
     configs: list[str]
@@ -47,6 +48,7 @@ class Collected(NamedTuple):
     size: int
     kept: list[Kept]
     emptied: int
+    tracked: int = 0
 
 
 def collect(

@@ -31,6 +31,7 @@ class Packed(NamedTuple):
         loose: How many loose files it replaced.
         packs: How many packs it replaced.
         damaged: How many loose files and packs are damaged, and were left where they are.
+        tracked: How many of what it replaced git tracks.
     """
 
     pack: str | None
@@ -39,6 +40,7 @@ class Packed(NamedTuple):
     loose: int = 0
     packs: int = 0
     damaged: int = 0
+    tracked: int = 0
 
 
 def write(folder: Folder, entries: Iterable[Entry], *, created: Collection[str] = ()) -> Packed:
