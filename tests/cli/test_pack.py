@@ -166,6 +166,14 @@ def test_what_git_tracks_stays_unless_it_is_asked_for(gemexp, git, add, store, f
     assert git("ls-files", ".gemexp/objects", ".gemexp/packs") == f".gemexp/{the_pack(store().root)}\n"
 
 
+def test_outside_of_git_it_need_not_be_installed(gemexp, process, store, filled):
+    gemexp("delete", "--force", filled[0])
+    for command in (["pack"], ["gc", "--grace", "0"]):
+        assert process(*command, env={"PATH": "nowhere"}).code == 0
+    assert len(packs(store().root)) == 1
+    assert store().get(filled[0]) is None
+
+
 def test_a_pack_that_git_tracks_keeps_its_deleted_configs(gemexp, git, filled):
     gemexp("pack")
     git("add", "-A")
