@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from gemexp.digest import hash_bytes
-from gemexp.errors import Corrupt, InvalidInput, StoreUnreadable
+from gemexp.errors import Corrupt, InvalidInput, StoreUnreadable, StoreUnwritable
 from gemexp.store import durable, layout, pack_format, pack_index
 from gemexp.store.files import Folder
 from gemexp.store.pack import Pack
@@ -228,10 +228,11 @@ def _keep(folder: Folder, new: Pack) -> None:
 
 
 def forget_indexes(folder: Folder) -> None:
-    """Remove the derived indexes of packs that are gone."""
+    """Remove the derived indexes of packs that are gone; where that fails, they only take room."""
     found = folder.loose.names(layout.PACK_INDEXES)
     there = set(map(layout.parse_pack_name, folder.loose.names(layout.PACKS)))
-    folder.remove(f"{layout.PACK_INDEXES}/{name}" for name in found if name.partition(".")[0] not in there)
+    with contextlib.suppress(StoreUnwritable):
+        folder.remove(f"{layout.PACK_INDEXES}/{name}" for name in found if name.partition(".")[0] not in there)
 
 
 def _key_of(entry: Entry) -> bytes:

@@ -213,6 +213,13 @@ def test_stale_indexes_go_when_packs_are_replaced(filled):
     assert os.listdir(f"{filled.root}/{layout.PACK_INDEXES}") == [f"{the_pack(filled.root)[6:70]}.gxi"]
 
 
+def test_what_cannot_be_removed_of_indexes_stays(filled):
+    os.makedirs(f"{filled.root}/{layout.pack_index_path('ab' * 32)}/x")
+    expected = answers(filled)
+    assert filled.pack().pack
+    assert answers(filled) == expected
+
+
 def test_adding_what_a_pack_holds_writes_no_file(filled):
     filled.register(config(5, created_at="2024-01-01T00:00:00Z", tags=["t"]))
     filled.pack()

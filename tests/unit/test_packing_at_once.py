@@ -4,7 +4,7 @@ import multiprocessing
 import random
 import time
 
-from packed_stores import config, packs
+from packed_stores import answers, config, fill, packs
 
 from gemexp import ExperimentRegistry
 
@@ -134,3 +134,26 @@ def test_collecting_from_packs_while_others_pack_and_write_loses_nothing(registr
             assert (ExperimentRegistry(registry.root).get(config_hash) is not None) == alive, config_hash
             assert (registry.get(config_hash) is not None) == alive, config_hash
     assert registry.check().problems == []
+
+
+def test_a_packer_that_is_killed_at_any_moment_loses_nothing(registry):
+    context = multiprocessing.get_context("fork")
+    fill(registry)
+    expected, draw = answers(registry), random.Random(1)  # noqa: S311 - not for secrets
+    finished = 0
+    for number in range(25):
+        process = context.Process(target=lambda: ExperimentRegistry(registry.root).pack())
+        process.start()
+        time.sleep(draw.random() * 0.03)
+        process.kill()
+        process.join()
+        finished += process.exitcode == 0
+        again = ExperimentRegistry(registry.root)
+        assert answers(again) == expected
+        assert again.check().problems == []
+        again.register(config(1000 + number))
+        expected = answers(again)
+    assert finished < 25
+    ExperimentRegistry(registry.root).pack()
+    assert answers(ExperimentRegistry(registry.root)) == expected
+    assert len(packs(registry.root)) == 1
