@@ -156,7 +156,8 @@ def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
         if record["$"] == kinds.PUT:  # as of most configs
             description, names = record["description"], (name,)
             heads = names if description else ()
-            return Metadata(record["created_at"], description, (), tuple(dict.fromkeys(record["parents"])), heads, names)
+            parents = tuple(dict.fromkeys(record["parents"]))
+            return Metadata(record["created_at"], description, (), parents, heads, names)
     puts = {name: record for name, record in found.items() if record["$"] == kinds.PUT}
     superseded = {old for record in found.values() for old in record.get("supersedes", ())}
     current = [

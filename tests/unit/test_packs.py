@@ -12,8 +12,8 @@ from surroundings import contents, snapshot
 from gemexp import Corrupt, DamageWarning, ExperimentRegistry
 from gemexp.store import layout, pack_format, packing
 from gemexp.store.files import Folder
-from gemexp.store.pack_index import MEMBERS, OBJECTS, RECORDS, Builder, PackIndex
 from gemexp.store.pack import Pack, build_index
+from gemexp.store.pack_index import MEMBERS, OBJECTS, RECORDS, Builder, PackIndex
 from gemexp.store.packs import Packs
 
 LIMIT = 1 << 20
