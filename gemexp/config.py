@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gemexp import canonical
 from gemexp.digest import hash_bytes, short
@@ -19,7 +19,14 @@ _HEAD = b"\x85\xa1$\xaf" + CONFIG_KIND.encode()
 METADATA = ("description", "tags", "created_at", "config_hash")
 
 
-class ExperimentConfig:
+class _Stored:
+    """Holds the bytes that a configuration was read from, until its sections are asked for."""
+
+    __slots__ = ("_stored",)
+    _stored: bytes
+
+
+class ExperimentConfig(_Stored):
     """One experiment's configuration.
 
     Its hash covers `feature_names` (as a set), `feature_weights`, `feature_transformations` and `hyperparameters`,
@@ -86,6 +93,9 @@ class ExperimentConfig:
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: the content of this configuration's object file."""
+        stored = self._untouched()
+        if stored is not None:
+            return stored
         for section in ("feature_transformations", "hyperparameters"):
             if not isinstance(getattr(self, section), Mapping):
                 raise InvalidValue(
@@ -121,35 +131,70 @@ class ExperimentConfig:
         description: str = "",
         tags: Iterable[str] = (),
         created_at: str = "",
-        proven: bool = False,
     ) -> ExperimentConfig:
         """Read a configuration's object, with the metadata that the store keeps beside it.
-
-        Args:
-            data: The object's bytes.
-            description: What the store says of it.
-            tags: What it carries.
-            created_at: When it was registered.
-            proven: These very bytes, as their hash shows, were read before without an error.
 
         Raises:
             Corrupt: The bytes are not canonical, or not a configuration's.
         """
-        if proven:
-            value = canonical.decode_proven(data)
-        else:
-            value = canonical.decode(data)
-            if object_kind(value) != CONFIG_KIND:
-                raise Corrupt("is not a configuration", expected=CONFIG_KIND, actual=object_kind(value))
-            _check_sections(value)
+        value = canonical.decode(data)
+        if object_kind(value) != CONFIG_KIND:
+            raise Corrupt("is not a configuration", expected=CONFIG_KIND, actual=object_kind(value))
+        _check_sections(value)
         # Decoded data is plain, canonical and nobody else's: it needs no second normalisation.
         config = cls.__new__(cls)
-        for section in SECTIONS:
-            setattr(config, section, value[section])
+        config.feature_names = value["feature_names"]
+        config.feature_transformations = value["feature_transformations"]
+        config.feature_weights = value["feature_weights"]
+        config.hyperparameters = value["hyperparameters"]
         config.description = description
         config.tags = sorted(tags)
         config.created_at = created_at
         return config
+
+    @classmethod
+    def from_proven_bytes(cls, data: bytes, description: str, tags: list[str], created_at: str) -> ExperimentConfig:
+        """Return what `from_bytes` would, of bytes that it accepted before, as their hash shows.
+
+        Sections are decoded when the first of them is asked for: many configurations are only listed.
+
+        Args:
+            data: The object's bytes.
+            description: What the store says of it.
+            tags: What it carries, sorted.
+            created_at: When it was registered.
+        """
+        config = cls.__new__(cls)
+        config._stored = data  # noqa: SLF001 - it is one of these
+        config.description = description
+        config.tags = tags[:]
+        config.created_at = created_at
+        return config
+
+    if not TYPE_CHECKING:  # else every attribute would seem to be there
+
+        def __getattr__(self, name: str) -> Any:
+            """Decode the sections of a configuration that still has its bytes."""
+            if name not in SECTIONS:
+                raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
+            value = canonical.decode_proven(self._stored)
+            for section in SECTIONS:
+                if not self._has(section):
+                    setattr(self, section, value[section])
+            del self._stored
+            return getattr(self, name)
+
+    def _has(self, attribute: str) -> bool:
+        """Tell whether an attribute is set, without having it decoded."""
+        try:
+            object.__getattribute__(self, attribute)
+        except AttributeError:
+            return False
+        return True
+
+    def _untouched(self) -> bytes | None:
+        """Return the bytes that this was read from, if no section was decoded or set since."""
+        return self._stored if self._has("_stored") and not any(map(self._has, SECTIONS)) else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return all eight fields as plain data that shares nothing with this configuration."""

@@ -62,6 +62,7 @@ _COMMANDS = {
     "git": "git",
     "gc": "upkeep",
     "import": "transfer",
+    "index": "index",
     "init": "upkeep",
     "list": "listing",
     "log": "history",

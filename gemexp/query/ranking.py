@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from gemexp.config import instant
 from gemexp.errors import NotFound
 from gemexp.outcome import StoredOutcome
-from gemexp.query import scan
+from gemexp.query import scan, walk
 from gemexp.revision import tagged
 from gemexp.store import records
 from gemexp.store.records import Metadata
@@ -39,7 +39,13 @@ class Ranked(NamedTuple):
 
 
 def rank(
-    tree: Tree, metric: str, *, tag: str | None = None, among: Container[str] | None = None, smallest: bool = False
+    tree: Tree,
+    metric: str,
+    *,
+    tag: str | None = None,
+    among: Container[str] | None = None,
+    smallest: bool = False,
+    recorded: Iterable[str] | None = None,
 ) -> list[Ranked]:
     """Return the outcomes that have a metric, best first.
 
@@ -51,11 +57,12 @@ def rank(
         tag: Only configurations that carry it.
         among: Only configurations of these hashes.
         smallest: The smallest is the best, as of a loss.
+        recorded: All configurations whose records say of runs, and all that replace others, if that is known.
 
     Raises:
         NotFound: No outcome has that metric.
     """
-    latest = {(config_hash, run.data): (run.outcome, metadata) for config_hash, run, metadata in _runs(tree)}
+    latest = {(config_hash, run.data): (run.outcome, metadata) for config_hash, run, metadata in _runs(tree, recorded)}
     trials: dict[str | None, int] = {}
     for _, data in latest:
         trials[data] = trials.get(data, 0) + 1
@@ -83,11 +90,11 @@ def rank(
     return sorted(found, key=lambda one: (one.value if smallest else -one.value, one.config_hash))
 
 
-def _runs(tree: Tree) -> Iterator[tuple[str, records.Run, Metadata]]:
+def _runs(tree: Tree, recorded: Iterable[str] | None) -> Iterator[tuple[str, records.Run, Metadata]]:
     """Yield (configuration, run, metadata); what a replaced configuration ran counts for the one in its place."""
     standing = Standing(tree)
     found: dict[str, Metadata] = {}
-    for config_hash, metadata in records.all_metadata(tree):
+    for config_hash, metadata in records.all_metadata(tree) if recorded is None else walk.metadata(tree, recorded):
         if config_hash not in standing.deleted:
             for name in standing.successors(config_hash) or [config_hash]:
                 found[name] = _joined(found.get(name), metadata, own=name == config_hash)

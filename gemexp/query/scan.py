@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gemexp.config import ExperimentConfig, instant
 from gemexp.errors import Corrupt, DamageWarning, InvalidPath, NotFound
 from gemexp.notation import inline
-from gemexp.paths import parse_path, select
+from gemexp.paths import Path, select
 from gemexp.revision import tagged
 from gemexp.store import layout, objects, records, sets
 from gemexp.store.records import Metadata, Run
@@ -70,20 +70,13 @@ def newest(
     return [config for config in loaded if config is not None]
 
 
-def ordered(
-    tree: Tree, key: str, *, tag: str | None = None, among: Iterable[str] | None = None, limit: int | None = None
-) -> list[ExperimentConfig]:
-    """Return configurations in the order of a field, or of the value at a path; at most ``limit``.
+def ordered(found: Iterable[ExperimentConfig], path: Path) -> list[ExperimentConfig]:
+    """Return configurations in the order of a field, or of the value at a path.
 
-    Numbers come before text and text before the rest; configurations without the value come last, newest first.
-
-    Raises:
-        InvalidPath: ``key`` is not a path.
+    Numbers come before text and text before the rest; configurations without the value come last, and equal ones stay
+    in the order that they are in.
     """
-    path = parse_path(key)
-    found = newest(tree, tag=tag, among=among)
-    found.sort(key=lambda config: _rank(config, path))
-    return found[:limit]
+    return sorted(found, key=lambda config: _rank(config, path))
 
 
 def runs(tree: Tree) -> list[Run]:
@@ -206,7 +199,7 @@ def tags_by_config(tree: Tree, standing: Standing) -> dict[str, list[str]]:
     return walk.Carried(tree, standing).all()
 
 
-def _rank(config: ExperimentConfig, path: tuple[str | int, ...]) -> tuple[int, Any]:
+def _rank(config: ExperimentConfig, path: Path) -> tuple[int, Any]:
     try:
         value = select(config.to_dict(), path)
     except InvalidPath:

@@ -29,16 +29,18 @@ _READ_AHEAD_BYTES: Final = 64 * 1024
 _T = TypeVar("_T")
 
 
-def matching(tree: Tree, query: Query) -> Iterator[str]:
+def matching(tree: Tree, query: Query, *, among: Iterable[str] | None = None) -> Iterator[str]:
     """Yield the hashes of the listed configs that match, in order; a damaged one is warned of and passed over.
 
     Args:
         tree: The store.
         query: What `gemexp.query.where.parse` returns.
+        among: Only look at these, which are few.
     """
     store = _Store(tree, query)
     test = predicate(query, store)
-    for group in _candidates(store, query):
+    few = None if among is None else [(_Config(store, config_hash) for config_hash in among)]
+    for group in _candidates(store, query) if few is None else few:
         yield from sorted(config.config_hash for config in group if _matches(config, test))
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from gemexp import registering
 from gemexp.config import ExperimentConfig
 from gemexp.errors import NotFound
+from gemexp.paths import parse_path
 from gemexp.query import scan
 from gemexp.registering import Registered
 from gemexp.registry.equivalence import Equivalence
 from gemexp.registry.history import History
+from gemexp.registry.indexing import Indexing
 from gemexp.registry.labels import Labels
 from gemexp.registry.names import Names
 from gemexp.registry.runs import Runs
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from gemexp.query.syntax import Query
 
 
-class ExperimentRegistry(Equivalence, History, Labels, Names, Runs, Tables, Upkeep):
+class ExperimentRegistry(Equivalence, History, Indexing, Labels, Names, Runs, Tables, Upkeep):
     """An opened store.
 
     Args:
@@ -139,8 +141,9 @@ class ExperimentRegistry(Equivalence, History, Labels, Names, Runs, Tables, Upke
         else:
             among, tag = self.select(where, tag=tag), None
         if sort is None:
-            return scan.newest(self._folder, tag=tag, among=among, limit=limit)
-        return scan.ordered(self._folder, sort, tag=tag, among=among, limit=limit)
+            return self._finder.newest(tag=tag, among=among, limit=limit)
+        path = parse_path(sort)
+        return scan.ordered(self._finder.newest(tag=tag, among=among), path)[:limit]
 
     def each(self, hashes: Collection[str]) -> Iterator[ExperimentConfig]:
         """Yield the configurations of some whole hashes, such as `select` returns, one at a time, in their order."""

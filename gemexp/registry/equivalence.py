@@ -9,7 +9,6 @@ from gemexp.config import now
 from gemexp.digest import HASH_DIGITS, MIN_PREFIX_DIGITS, is_prefix, short
 from gemexp.errors import Conflict, InvalidInput, NotFound, UsageError
 from gemexp.notation import inline
-from gemexp.query import scan
 from gemexp.registry.opened import OpenedStore
 from gemexp.store import aliases, layout, objects, records
 from gemexp.store.aliases import Alias
@@ -122,7 +121,7 @@ class Equivalence(OpenedStore):
         if revs is not None and tag is not None:
             raise UsageError("revisions and a tag exclude each other", hint="name one of them")
         if revs is None:
-            configs = scan.newest(self._folder, tag=tag)
+            configs = self._finder.newest(tag=tag)
         else:
             configs = [self.load(name) for name in dict.fromkeys(self.resolve(rev) for rev in revs)]
         return migrating.plan(self._folder, steps, configs)

@@ -39,7 +39,7 @@ class Labels(OpenedStore):
 
     def tags(self) -> dict[str, int]:
         """Return how many configurations carry each tag, by tag; tags that none carries are left out."""
-        return scan.tag_counts(self._folder)
+        return self._finder.tag_counts()
 
     def tags_of(self, config_hash: str) -> list[str]:
         """Return the tags of a configuration, sorted."""

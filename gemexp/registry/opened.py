@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gemexp import revision
 from gemexp.config import ExperimentConfig
+from gemexp.index import Finders, is_index
 from gemexp.query import scan
 from gemexp.store import location, objects, records
 from gemexp.store.files import Folder
@@ -14,6 +15,7 @@ from gemexp.store.location import Location
 from gemexp.store.records import Metadata
 
 if TYPE_CHECKING:
+    from gemexp.query.finder import Finder
     from gemexp.query.syntax import Query
 
 
@@ -23,8 +25,10 @@ class OpenedStore:
     def __init__(self, path: str | os.PathLike[str] | Location | None = None, *, create: bool = True) -> None:
         where = path if isinstance(path, Location) else location.locate(path)
         self._folder = Folder(where.root)
+        self._database = where.database
+        self._finders = Finders(self._folder, where.database)
         unseen = None
-        if where.database is not None and os.path.exists(where.database):
+        if where.database is not None and os.path.exists(where.database) and not is_index(where.database):
             from gemexp import importing
 
             unseen = importing.find_unseen(self._folder, where.database)
@@ -66,7 +70,6 @@ class OpenedStore:
         Raises:
             InvalidQuery: The expression cannot be read.
         """
-        from gemexp.query import selecting
         from gemexp.query.syntax import Compare, Field, conjunction
 
         if isinstance(where, str):
@@ -75,7 +78,12 @@ class OpenedStore:
             where = parse(where)
         if tag is not None:
             where = conjunction(Compare(Field("tag"), "=", tag), where)
-        return list(selecting.matching(self._folder, where))
+        return self._finder.matching(where)
+
+    @property
+    def _finder(self) -> Finder:
+        """What finds configurations: by the index if there is one."""
+        return self._finders.get()
 
     def load(self, config_hash: str) -> ExperimentConfig:
         """Return the configuration of a whole hash, deleted or not.

@@ -70,7 +70,7 @@ class Runs(OpenedStore):
 
     def disputed(self, hashes: Iterable[str]) -> set[str]:
         """Return those of some configurations that had different outcomes on the same data, by their whole hashes."""
-        return scan.disputed(self._folder, hashes)
+        return self._finder.disputed(hashes)
 
     def outcome(self, outcome_hash: str) -> StoredOutcome:
         """Return an outcome.
@@ -105,7 +105,5 @@ class Runs(OpenedStore):
             NotFound: No outcome has that metric.
             InvalidQuery: ``where`` cannot be read.
         """
-        from gemexp.query import ranking
-
         among = None if where is None else set(self.select(where))
-        return ranking.rank(self._folder, metric, tag=tag, among=among, smallest=smallest)
+        return self._finder.rank(metric, tag=tag, among=among, smallest=smallest)
