@@ -47,6 +47,7 @@ def _upkeep(tracked):
     return st.one_of(
         st.tuples(st.just("pack"), st.just(0), where),
         st.tuples(st.sampled_from(["discard", "gc"]), _NUMBER, where),
+        st.tuples(st.just("index"), st.just(0), st.none()),
     )
 
 
@@ -109,6 +110,7 @@ _DONE_ANYHOW = {
     "migrate": partial(_turn_pair, present=True),
     "revert": partial(_turn_pair, present=False),
     "discard": _discard,
+    "index": lambda registry, *_: registry.build_index(),
     "gc": lambda registry, _, tracked: registry.collect(grace=0, tracked=tracked),
     "pack": lambda registry, _, everything: registry.pack(everything=everything),
 }
