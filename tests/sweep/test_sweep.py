@@ -182,6 +182,7 @@ class TestFailures:
 class TestInterruption:
     def test_ctrl_c_records_what_is_finished_and_the_next_sweep_the_rest(self, panel, registry):
         told = []
+        many = {**AXES, "k": [2, 3, 4, 5, 6, 7], "walk": ["7d", "14d", "21d", "28d"]}  # not done before it is told
 
         def interrupt(count):
             if not told:
@@ -189,13 +190,13 @@ class TestInterruption:
             told.append(count)
 
         with pytest.raises(SweepInterrupted) as caught:
-            sweep(panel, registry, {**AXES, "k": [9, 2, 3, 4]}, progress=interrupt)
+            sweep(panel, registry, {**many, "k": [9, *many["k"]]}, progress=interrupt)
         assert len(told) >= 1, "the failures of k = 9 are told first, and interrupt it"
         done = caught.value.sweep
-        assert done.run == len(registry.runs()) < 12
+        assert done.run == len(registry.runs()) < 48
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        again = sweep(panel, registry)
-        assert (again.run, again.skipped) == (12 - done.run, done.run)
+        again = sweep(panel, registry, many)
+        assert (again.run, again.skipped) == (48 - done.run, done.run)
         assert whole(registry)
 
     def test_another_thread_may_sweep(self, panel, registry):
