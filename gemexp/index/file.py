@@ -198,8 +198,12 @@ def require_writable(path: str) -> None:
 
 
 @contextlib.contextmanager
-def alone(root: str) -> Iterator[None]:
+def alone(root: str, *, waiting: bool = False) -> Iterator[None]:
     """Make sure that nobody else builds the store's index: it takes all cores for a while.
+
+    Args:
+        root: The store's folder.
+        waiting: Wait until whoever does is done.
 
     Raises:
         Unusable: Somebody does.
@@ -213,7 +217,7 @@ def alone(root: str) -> Iterator[None]:
         raise Unusable from error
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waiting else fcntl.LOCK_NB))
         except OSError as error:
             raise Unusable from error
         yield

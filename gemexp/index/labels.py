@@ -6,6 +6,7 @@ many members lie in packs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import groupby
@@ -62,7 +63,9 @@ class Labels:
         row = self._connection.execute("SELECT id FROM tags WHERE name = ?", (name,)).fetchone()
         if row is not None:
             return int(row[0])
-        return int(self._connection.execute("INSERT INTO tags (name) VALUES (?)", (name,)).lastrowid or 0)
+        # JSON in the views, made here: SQLite's own functions for it may be forbidden there.
+        values = (name, json.dumps(name, ensure_ascii=False))
+        return int(self._connection.execute("INSERT INTO tags (name, quoted) VALUES (?, ?)", values).lastrowid or 0)
 
     def members(self, set_folder: str) -> Iterator[Member]:
         """Yield all that are or were in a set, and those that take their place, sorted.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gemexp import canonical
 from gemexp.config import ExperimentConfig, instant
@@ -22,6 +22,7 @@ from gemexp.store.records import Metadata, Run
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NOTHING: Final = Metadata()
+_DATA: Final = '["data"]'
 # Up to here, looking configs up is cheaper than going through a folder of a pack.
 _LOOK_UP_BELOW: Final = 32
 
@@ -156,12 +157,7 @@ class Reader:
             return OutcomeFacts(outcome_hash, MISSING, {})
         except Corrupt:
             return OutcomeFacts(outcome_hash, DAMAGED, {})
-        found = leaves(outcome.metrics, "metric")
-        if isinstance(outcome.data, dict) and outcome.data:
-            found |= leaves(outcome.data, "data")
-        elif outcome.data is not None:
-            found['["data"]'] = cell(outcome.data)
-        return OutcomeFacts(outcome_hash, WHOLE, found)
+        return OutcomeFacts(outcome_hash, WHOLE, outcome_leaves(outcome.metrics, outcome.data))
 
     def _records(
         self, fan_out: str, loose: LooseNames, among: Collection[str] | None
@@ -226,6 +222,16 @@ class Reader:
             return objects.get(self._folder, name)
         pack, place = packed
         return objects.check(name, pack.bytes[place.start : place.start + place.size])
+
+
+def outcome_leaves(metrics: Mapping[str, float | None], data: Any) -> Leaves:
+    """Return the values of an outcome that can be asked for; ``data`` may be any value."""
+    found = leaves(metrics, "metric")
+    if isinstance(data, dict) and data:
+        found |= leaves(data, "data")
+    elif data is not None:
+        found[_DATA] = cell(data)
+    return found
 
 
 def microseconds(moment: datetime) -> int:

@@ -37,7 +37,7 @@ CREATE TABLE configs (
     loose INTEGER, pack INTEGER, start INTEGER, size INTEGER);
 CREATE TABLE suspects (hash BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pairs (old TEXT NOT NULL, new TEXT NOT NULL, PRIMARY KEY (old, new)) WITHOUT ROWID;
-CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, quoted TEXT NOT NULL);
 CREATE TABLE tagged (
     tag INTEGER NOT NULL, config INTEGER NOT NULL, present INTEGER NOT NULL, loose INTEGER NOT NULL,
     PRIMARY KEY (tag, config)) WITHOUT ROWID;
@@ -65,7 +65,8 @@ _WORDS: Final = {"c3": "true", "c2": "false", "c0": "null", "cb7ff8000000000000"
 _EXPERIMENTS: Final = """
 CREATE VIEW experiments AS SELECT
     lower(hex(configs.hash)) AS config_hash, configs.created_at AS created_at, configs.description AS description,
-    (SELECT json_group_array(name) FROM (SELECT tags.name AS name FROM json_each('[' || configs.tags || ']') AS carried
+    (SELECT '[' || coalesce(group_concat(quoted), '') || ']' FROM
+        (SELECT tags.quoted AS quoted FROM json_each('[' || configs.tags || ']') AS carried
         JOIN tags ON tags.id = carried.value ORDER BY tags.name)) AS tags,
     configs.runs AS runs{columns}
 FROM configs{joins} WHERE configs.state = {shown}
@@ -104,8 +105,10 @@ def create_views(connection: Connection, columns: Columns) -> None:
 def _shown(column: Column, taken: set[str]) -> str:
     """Return a view's column, what SQLite has no type for as text; nothing where its name is not possible."""
     name = format_path(column.path)
-    if name.lower() in taken or not name.isprintable():
+    if not name.isprintable():
         return ""
+    while name.lower() in taken:  # SQLite does not tell LR from lr
+        name += "_"
     taken.add(name.lower())
     cell = f"{column.table_name}.{column.name}"
     cases = " ".join(f"WHEN x'{code}' THEN '{word}'" for code, word in _WORDS.items())

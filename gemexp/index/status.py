@@ -68,12 +68,12 @@ def build(folder: Folder, database: str | None, progress: building.Progress = la
     Raises:
         StoreUnwritable: The file system refused.
         Corrupt: A pack is damaged.
-        Conflict: Somebody else builds it just now.
+        Conflict: There is something else at its place by now.
     """
     path = file.place(folder.root, database)
     try:
         os.makedirs(f"{folder.root}/{layout.LOCAL}", exist_ok=True)
-        with file.alone(folder.root):
+        with file.alone(folder.root, waiting=True):
             building.build(folder, path, progress)
     except OSError as error:
         raise durable.unwritable(error, folder.root) from None

@@ -231,10 +231,11 @@ class _Config:
         return outcome.data if outcome else None
 
     def _bytes(self) -> bytes:
-        if self._content is None:
-            self._whole = objects.get(self._store.tree, self.config_hash)
-        elif self._whole is None:
-            self._whole = objects.check(self.config_hash, self._content)
+        if self._whole is None:
+            if self._content is None:
+                self._whole = objects.get(self._store.tree, self.config_hash)
+            else:
+                self._whole = objects.check(self.config_hash, self._content)
         return self._whole
 
     def _decoded(self, read: Callable[[bytes], _T]) -> _T:
