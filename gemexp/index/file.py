@@ -245,6 +245,7 @@ def _connect(path: str, mode: str) -> Connection:
         timeout=_BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
+        factory=_Connection,
     )
 
 
@@ -258,3 +259,10 @@ def _new_seal() -> int:
 
 def _set_time(path: str, seal: int) -> None:
     os.utime(path, ns=(os.stat(path).st_atime_ns, seal * 1_000_000_000))
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that is closed with the last registry that uses it."""
+
+    def __del__(self) -> None:
+        self.close()

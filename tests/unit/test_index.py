@@ -216,15 +216,18 @@ def test_a_tag_with_many_packed_members_is_not_listed_for_one_more(registry, has
     assert f"{layout.TAGS}/even" not in seen
 
 
+def another_database(path):
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE a (b)")
+
+
 DAMAGE = {
     "cut short": lambda path: os.truncate(path, path.stat().st_size // 2),
     "empty": lambda path: os.truncate(path, 0),
     "garbage": lambda path: path.write_bytes(b"SQLite format 3\x00" + bytes(range(256)) * 40),
     "no database": lambda path: path.write_text("no database"),
-    "another database": lambda path: (
-        path.unlink(),
-        closing(sqlite3.connect(path)).thing.execute("CREATE TABLE a (b)"),
-    ),
+    "another database": lambda path: another_database(path),
     "a copy of itself": lambda path: (shutil.copy2(path, f"{path}.2"), os.replace(f"{path}.2", path)),
 }
 
