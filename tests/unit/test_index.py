@@ -227,7 +227,7 @@ DAMAGE = {
     "empty": lambda path: os.truncate(path, 0),
     "garbage": lambda path: path.write_bytes(b"SQLite format 3\x00" + bytes(range(256)) * 40),
     "no database": lambda path: path.write_text("no database"),
-    "another database": lambda path: another_database(path),
+    "another database": another_database,
     "a copy of itself": lambda path: (shutil.copy2(path, f"{path}.2"), os.replace(f"{path}.2", path)),
 }
 
