@@ -1,6 +1,12 @@
-"""Shared by all tests: Hypothesis's profiles, and an environment that no test can leak into another."""
+"""Shared by all tests: Hypothesis's profiles, an environment that no test can leak into another, and counts.
+
+A test that tries many cases tells how many with the fixture ``count``: ``count("bit flips", 4321)``. The terminal
+summary adds them up over all tests, also over the processes of pytest-xdist. It is here, and not beside the tests that
+use it, since the process that prints the summary reads only this file.
+"""
 
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,3 +30,27 @@ def _neutral_environment(monkeypatch):
 @pytest.fixture
 def registry(tmp_path):
     return ExperimentRegistry(tmp_path / "store")
+
+
+@pytest.fixture
+def count(request):
+    """Return a function that adds to a count in the terminal summary: ``count("crash states", 12)``."""
+
+    def add(what, number=1):
+        request.node.user_properties.append((f"count of {what}", number))
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter):
+    counts = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for name, number in report.user_properties:
+                    if name.startswith("count of "):
+                        counts[name.removeprefix("count of ")] += number
+    if counts:
+        terminalreporter.section("counts")
+        for what, number in sorted(counts.items()):
+            terminalreporter.write_line(f"{number:>9,} {what}")
