@@ -112,7 +112,8 @@ class Columns:
         self.grown = False
         self._tables: dict[tuple[str, int], list[Column]] = {}
         self._texts: dict[tuple[str, int], list[str]] = {}
-        for number, kind, table, text, is_long, is_big in connection.execute("SELECT * FROM columns ORDER BY number"):
+        statement = "SELECT number, kind, value_table, path, long, big FROM columns ORDER BY number"
+        for number, kind, table, text, is_long, is_big in connection.execute(statement):
             self._note(text, Column(tuple(json.loads(text)), kind, table, number))
             self.long.update([number] if is_long else [])
             self.big.update([number] if is_big else [])
@@ -198,7 +199,7 @@ class Columns:
         else:
             self._connection.execute(f"CREATE TABLE {column.table_name} (id INTEGER PRIMARY KEY, {column.name})")
         self._connection.execute(
-            "INSERT INTO columns VALUES (?, ?, ?, ?, 0, 0)", (column.number, kind, column.table, text)
+            "INSERT INTO columns VALUES (?, ?, ?, ?, 0, 0, NULL)", (column.number, kind, column.table, text)
         )
         self._note(text, column)
         self.grown = True

@@ -1,5 +1,8 @@
 """What is in the SQLite index. Its tables may change with any version; other tools read the views.
 
+A view names its columns by their paths. SQLite does not tell LR from lr in names, so that of several such paths one
+has the name alone, and the view ``paths`` says what the others are called.
+
 Configs have the numbers that `gemexp.index.cells.id_of` gives their hashes, so that the order of numbers is that of
 hashes, and a tag's rows need no hash. ``state`` adds up `PUT`, `OBJECT` and `HIDDEN`; a config is listed where it is
 `SHOWN`.
@@ -15,7 +18,7 @@ from gemexp.notation import format_path
 
 # SQLite keeps it in the header of the file: "gxpi".
 APPLICATION_ID: Final = 0x67787069
-VERSION: Final = 1
+VERSION: Final = 2
 
 # Somebody registered it; its object is there; it is deleted or replaced.
 PUT, OBJECT, HIDDEN = 1, 2, 4
@@ -48,7 +51,9 @@ CREATE TABLE config_runs (
 CREATE TABLE outcomes (id INTEGER PRIMARY KEY, hash BLOB NOT NULL, state INTEGER NOT NULL, partial INTEGER);
 CREATE TABLE columns (
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, value_table INTEGER NOT NULL, path TEXT NOT NULL,
-    long INTEGER NOT NULL, big INTEGER NOT NULL);
+    long INTEGER NOT NULL, big INTEGER NOT NULL, shown TEXT);
+CREATE VIEW paths AS SELECT
+    CASE kind WHEN 'config_values' THEN 'experiments' ELSE 'runs' END AS "view", path, shown AS "column" FROM columns;
 """
 
 # Made when the tables are filled.
@@ -57,10 +62,16 @@ CREATE INDEX configs_by_time ON configs (created) WHERE state = {SHOWN};
 """
 
 # Of so many tables of values, the views show all columns: SQLite joins at most 64, and wide tables are hard to read.
-_SHOWN_TABLES: Final = 3
+_SHOWN_TABLES: Final = 8
 
 # What the views show of the blobs that stand for values.
 _WORDS: Final = {"c3": "true", "c2": "false", "c0": "null", "cb7ff8000000000000": "nan", "90": "[...]", "80": "{}"}
+
+# Columns of the views that hold no values.
+_OWN: Final = (
+    *("config_hash", "outcome_hash", "created_at", "description", "tags", "runs"),
+    *("data", "duration", "by", "commit", "verifies"),
+)
 
 _EXPERIMENTS: Final = """
 CREATE VIEW experiments AS SELECT
@@ -88,28 +99,44 @@ def create(connection: Connection) -> None:
 
 def create_views(connection: Connection, columns: Columns) -> None:
     """Make the views for other tools, anew if they are there."""
-    for name, text, kind, key in (
+    for view, text, kind, key in (
         ("experiments", _EXPERIMENTS, CONFIGS, "configs.id"),
         ("runs", _RUNS, OUTCOMES, "outcomes.id"),
     ):
-        tables = columns.tables(kind)[:_SHOWN_TABLES]
-        names = [table[0].table_name for table in tables]
-        joins = "".join(f"\nLEFT JOIN {name} ON {name}.id = {key}" for name in names)
-        taken = {"config_hash", "outcome_hash", "created_at", "description", "tags", "runs"}
-        taken |= {"data", "duration", "by", "commit", "verifies"}
-        shown = "".join(_shown(column, taken) for table in tables for column in table)
-        connection.execute(f"DROP VIEW IF EXISTS {name}")
-        connection.execute(text.format(columns=shown, joins=joins, shown=SHOWN, hidden=HIDDEN))
+        tables = columns.tables(kind)
+        joined = [table[0].table_name for table in tables[:_SHOWN_TABLES]]
+        joins = "".join(f"\nLEFT JOIN {table} ON {table}.id = {key}" for table in joined)
+        names = _names([column for table in tables for column in table])
+        shown = [(column, names[column.number]) for table in tables[:_SHOWN_TABLES] for column in table]
+        shown = [(column, name) for column, name in shown if name.isprintable()]
+        connection.execute(f"DROP VIEW IF EXISTS {view}")
+        cells = "".join(_cell(column, name) for column, name in shown)
+        connection.execute(text.format(columns=cells, joins=joins, shown=SHOWN, hidden=HIDDEN))
+        connection.execute("UPDATE columns SET shown = NULL WHERE kind = ?", (kind,))
+        connection.executemany(
+            "UPDATE columns SET shown = ? WHERE number = ?", ((name, column.number) for column, name in shown)
+        )
 
 
-def _shown(column: Column, taken: set[str]) -> str:
-    """Return a view's column, what SQLite has no type for as text; nothing where its name is not possible."""
-    name = format_path(column.path)
-    if not name.isprintable():
-        return ""
-    while name.lower() in taken:  # SQLite does not tell LR from lr
-        name += "_"
-    taken.add(name.lower())
+def _names(columns: list[Column]) -> dict[int, str]:
+    """Return what a view's columns are called, by their numbers.
+
+    Which of several has a name alone must not change with the order in which they came: lr comes before LR.
+    """
+    taken = set(_OWN)
+    found: dict[int, str] = {}
+    named = {column.number: format_path(column.path) for column in columns}
+    for number in sorted(named, key=lambda number: named[number].swapcase()):
+        name = named[number]
+        while name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        found[number] = name
+    return found
+
+
+def _cell(column: Column, name: str) -> str:
+    """Return a view's column, what SQLite has no type for as text."""
     cell = f"{column.table_name}.{column.name}"
     cases = " ".join(f"WHEN x'{code}' THEN '{word}'" for code, word in _WORDS.items())
     words = f"CASE {cell} {cases} ELSE '...' END"
