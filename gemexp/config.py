@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gemexp import canonical
 from gemexp.digest import hash_bytes, short
 from gemexp.errors import Corrupt, InvalidInput, InvalidValue
-from gemexp.notation import inline
+from gemexp.notation import inline, visible
 
 CONFIG_KIND = "gemexp/config@1"
 SECTIONS = ("feature_names", "feature_transformations", "feature_weights", "hyperparameters")
@@ -248,24 +248,22 @@ class ExperimentConfig(_Stored):
         return cls.from_dict(formats.loads(text, "json"))
 
     def summary(self) -> str:
-        """Describe the configuration for people, in several lines; weights to four decimals."""
+        """Describe the configuration for people, in several lines; weights to four decimals, no control characters."""
         lines = [
             f"Experiment Configuration: {short(self.config_hash)}",
-            f"Created: {self.created_at}",
-            f"Description: {self.description or '(none)'}",
-            f"Tags: {', '.join(self.tags) or '(none)'}",
+            f"Created: {visible(self.created_at)}",
+            f"Description: {visible(self.description) or '(none)'}",
+            f"Tags: {', '.join(map(visible, self.tags)) or '(none)'}",
             "",
             f"Features ({len(self.feature_names)}):",
         ]
         for name in sorted(self.feature_names):
             weight = self.feature_weights.get(name, 0.0)
             transform = self.feature_transformations.get(name, "none")
-            shown = transform if isinstance(transform, str) else inline(transform)
-            lines.append(f"  - {name}: weight={weight:.4f}, transform={shown}")
+            lines.append(f"  - {visible(name)}: weight={weight:.4f}, transform={_shown(transform)}")
         if self.hyperparameters:
             lines += ["", "Hyperparameters:"]
-            for key, value in sorted(self.hyperparameters.items()):
-                lines.append(f"  - {key}: {value if isinstance(value, str) else inline(value)}")
+            lines += [f"  - {visible(key)}: {_shown(value)}" for key, value in sorted(self.hyperparameters.items())]
         return "\n".join(lines)
 
     def __eq__(self, other: object) -> bool:
@@ -363,6 +361,10 @@ def instant(created_at: str) -> datetime:
         raise InvalidInput(
             f"{inline(created_at)} is not a time", hint="write ISO 8601, such as 2024-01-31T09:00:00Z"
         ) from None
+
+
+def _shown(value: Any) -> str:
+    return visible(value) if isinstance(value, str) else inline(value)
 
 
 def now() -> str:

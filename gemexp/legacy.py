@@ -100,7 +100,7 @@ def _open(path: str) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
             yield connection
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where SQLite quotes bytes of the file
         raise InvalidInput(f"cannot be read as a SQLite database: {error}", source=path) from None
 
 
