@@ -1,0 +1,75 @@
+"""Running a pipeline for a property: in fresh processes or in this one, and comparing what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gemexp.config import ExperimentConfig
+from gemexp.notation import visible
+from gemexp.testing import processes
+from gemexp.testing.differences import Difference, Tolerance, differences
+from gemexp.testing.pipelines import Pipeline, PipelineFailed, pipeline_of, sections_of
+from gemexp.testing.processes import Call
+from gemexp.testing.results import Form, Raised, digest
+from gemexp.testing.verdicts import Verdict
+from gemexp.testing.worlds import World
+
+
+class Runner:
+    """Runs one pipeline, and compares what comes out.
+
+    Args:
+        pipeline: The function, or its name.
+        isolate: Whether each run has a fresh process; else all are in this one.
+        rtol: See `gemexp.testing.differences.Tolerance`.
+        atol: As ``rtol``.
+
+    Raises:
+        InvalidInput: No other process can import the pipeline, or a tolerance is no number from 0 on.
+    """
+
+    def __init__(self, pipeline: Any, *, isolate: bool, rtol: float, atol: float) -> None:
+        self.pipeline: Pipeline = pipeline_of(pipeline)
+        self.isolate = isolate
+        self.tolerance = Tolerance(rtol, atol).check()
+        if isolate:
+            self.pipeline.check_open()
+
+    def run(self, calls: Sequence[Call], world: World | None = None) -> list[list[Form]]:
+        """Return the outcomes of some calls, made one after the other in one process."""
+        if self.isolate:
+            return processes.run_fresh(self.pipeline, world or {}, calls)
+        return processes.run_here(self.pipeline, calls)
+
+    def once(self, config: ExperimentConfig, world: World | None = None) -> Form:
+        """Return the outcome of one call."""
+        return self.run([Call(sections_of(config))], world)[0][0]
+
+    def first(self, form: Form) -> Form:
+        """Return the outcome that others are compared with.
+
+        Raises:
+            PipelineFailed: The pipeline raised an error.
+        """
+        if isinstance(form, Raised):
+            told = f"the pipeline '{self.pipeline.name}' raised {form.type}: {visible(form.message)}"
+            raise PipelineFailed(told, type=form.type, error=form.message)
+        return form
+
+    def differences(self, first: Form, second: Form) -> list[Difference]:
+        """Return where two outcomes differ by more than the tolerance."""
+        return list(differences(first, second, self.tolerance))
+
+    def holds(self, name: str, config: ExperimentConfig, first: Form, compared: int, **parts: Any) -> Verdict:
+        """Return the verdict that a property holds."""
+        return Verdict(
+            name,
+            self.pipeline.name,
+            config,
+            holds=True,
+            compared=compared,
+            tolerance=self.tolerance,
+            outcome=digest(first),
+            **parts,
+        )
