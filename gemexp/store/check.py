@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
@@ -19,11 +20,13 @@ from gemexp.store.names import Move, Pointer
 from gemexp.store.pack import Pack
 from gemexp.store.pack_index import OBJECTS
 from gemexp.store.references import References
+from gemexp.store.standing import is_deleted
 
 _WIDEST_GAP = 1000
 # The entry of an object's kind, which is the first in canonical order: an artifact hardly has it by chance.
 _KIND_ENTRY = b"\xa1$"
 _KIND_WITHIN = 64
+_WAITS = (0, 0.01, 0.1)  # seconds
 _FILES_AT_TOP = {layout.FORMAT_FILE, layout.ATTRIBUTES_FILE, layout.IGNORE_FILE}
 
 
@@ -65,12 +68,12 @@ def check(folder: Folder) -> Report:
     """Read every shared file of a store and report what is not as it must be; nothing is changed.
 
     What lies in packs is checked like files of their own. Objects come first, so that only what refers to none of them
-    has to be remembered.
+    has to be remembered. Others may write, pack and collect meanwhile: what seems to be missing is looked for again.
     """
     warned, folder.packs.warns = folder.packs.warns, False
     try:
         checker = _Checker(folder)
-        checker.check_files(layout.PACKS)
+        checker.check_packs()
         checker.check_files(layout.OBJECTS)
         checker.check_packed(objects=True)
         for top in sorted({*folder.names(""), *_FILES_AT_TOP} - {layout.PACKS, layout.OBJECTS, layout.LOCAL}):
@@ -87,6 +90,7 @@ class _Checker:
         self._folder = folder
         self._packs: list[Pack] = []
         self._whole_packs = 0
+        self._gone = False
         self._references = References()
         self._outcomes_on: dict[int, int] = {}
         self._disputed: dict[tuple[str, int], set[int]] = {}
@@ -106,9 +110,27 @@ class _Checker:
             notes=sorted(self._notes),
         )
 
-    def check_files(self, top: str) -> None:
-        """Check a file at the top of the store, or all below a folder there, by what their places promise."""
+    def check_packs(self) -> None:
+        """Check the packs; one that goes meanwhile lies in another, which the listing may have missed."""
+        seen: set[str] = set()
+        while True:
+            self._gone = False
+            self.check_files(layout.PACKS, seen)
+            if not self._gone:
+                return
+
+    def check_files(self, top: str, seen: set[str] | None = None) -> None:
+        """Check a file at the top of the store, or all below a folder there, by what their places promise.
+
+        Args:
+            top: The file or folder.
+            seen: What was checked before, and is not again; what is checked is added.
+        """
         for path, mode in _walk(self._folder.root, top):
+            if seen is not None:
+                if path in seen:
+                    continue
+                seen.add(path)
             try:
                 if mode is None:
                     raise Corrupt("is a folder that cannot be read")
@@ -117,6 +139,8 @@ class _Checker:
                 if not stat.S_ISREG(mode):
                     raise Corrupt("is not a regular file")
                 self._check_file(path)
+            except FileNotFoundError:
+                self._gone = True
             except (Corrupt, StoreUnreadable) as error:
                 self._problems.append(Problem(path, error.message))
                 self._add_damaged(path)
@@ -253,7 +277,8 @@ class _Checker:
         for name, moves in self._moves.items():
             self._check_name(names.assemble(name, moves.values()))
         for name, message in self._references.missing(sets.members(self._folder, layout.DELETED)):
-            self._problems.append(Problem(layout.object_path(name), message, missing=True))
+            if not self._appeared(name):
+                self._problems.append(Problem(layout.object_path(name), message, missing=True))
         for name, message in self._references.wrong():
             self._problems.append(Problem(layout.object_path(name), message))
         for name, message in self._references.unused():
@@ -261,6 +286,18 @@ class _Checker:
         for (name, _), outcomes in self._disputed.items():
             message = f"has {len(outcomes)} outcomes on the same data: it is not reproducible"
             self._notes.append(Problem(layout.object_path(name), message))
+
+    def _appeared(self, name: str) -> bool:
+        """Tell whether an object that was not seen is there after all, or need not be.
+
+        It was written, or moved into a pack, while we looked. A collector that has seen a mark that is gone by now has
+        it back within moments.
+        """
+        for wait in _WAITS:
+            time.sleep(wait)
+            if objects.exists(self._folder, name) or is_deleted(self._folder, name):
+                return True
+        return False
 
     def _check_name(self, pointer: Pointer) -> None:
         """Check that the moves of a name that others come from are there, and what the current ones point to."""
