@@ -172,6 +172,7 @@ class Batch:
 
     def _make_folders(self, paths: dict[str, bytes], made: list[str]) -> None:
         for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths):
+            durable.require_inside(self._root, folder)
             self._make_folder(folder, made)
 
     def _make_folder(self, folder: str, made: list[str]) -> None:

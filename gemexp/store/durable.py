@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from typing import Final
+from zlib import crc32
 
 from gemexp.errors import Corrupt, StoreUnreadable, StoreUnwritable
 
@@ -24,6 +25,11 @@ HINTS: Final = {
 READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 MODE: Final = 0o444
+LINKED: Final = "is a symbolic link, which a store never holds"
+LINK_HINT: Final = "remove the link: nothing of a store lies elsewhere"
+_INSIDE: Final[set[str]] = set()
+_FIRST_SEAL: Final = 315_532_800
+_SEALS: Final = 400_000_000
 
 
 def read(root: str, path: str, limit: int) -> bytes | None:
@@ -48,6 +54,33 @@ def read(root: str, path: str, limit: int) -> bytes | None:
         os.close(descriptor)
 
 
+def require_inside(root: str, folder: str) -> None:
+    """Accept a folder of a store that no symbolic link leads to, or that is not there yet.
+
+    A store may come from anyone, and what is reached through a link lies elsewhere. What writes looks each time.
+
+    Raises:
+        Corrupt: It is a link, or lies below one.
+    """
+    while folder:
+        if os.path.islink(f"{root}/{folder}"):
+            raise Corrupt(LINKED, path=folder, hint=LINK_HINT)
+        folder = folder.rpartition("/")[0]
+
+
+def is_inside(root: str, folder: str) -> bool:
+    """Tell the same; what reads looks once, since a link that is put there later is somebody's here."""
+    place = f"{root}/{folder}"
+    if place not in _INSIDE:
+        try:
+            require_inside(root, folder)
+        except Corrupt:
+            return False
+        if os.path.isdir(place):
+            _INSIDE.add(place)
+    return True
+
+
 def open_to_read(root: str, path: str) -> int:
     """Open a regular file, without following links; return its descriptor.
 
@@ -56,6 +89,9 @@ def open_to_read(root: str, path: str) -> int:
         Corrupt: It is a link, a folder or a device.
         StoreUnreadable: The file system refused.
     """
+    folder = path.rpartition("/")[0]
+    if f"{root}/{folder}" not in _INSIDE and not is_inside(root, folder):
+        raise Corrupt("lies behind a symbolic link, which a store never holds", path=path, hint=LINK_HINT)
     try:
         descriptor = os.open(f"{root}/{path}", READ_FLAGS)
     except FileNotFoundError:
@@ -74,12 +110,40 @@ def open_to_read(root: str, path: str) -> int:
 
 def note(root: str, path: str, data: bytes) -> None:
     """Leave a file below ``local/`` that only saves work: it may be lost, and may not be writable at all."""
-    with contextlib.suppress(OSError):
-        os.makedirs(os.path.dirname(f"{root}/{path}"), exist_ok=True)
-        temporary = f"{root}/{path}.{os.getpid()}"
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.replace(temporary, f"{root}/{path}")
+    temporary = f"{root}/{path}.{os.urandom(8).hex()}"
+    with contextlib.suppress(OSError, Corrupt):
+        require_inside(root, path.rpartition("/")[0])
+        os.makedirs(os.path.dirname(temporary), exist_ok=True)
+        descriptor = os.open(temporary, CREATE_FLAGS, MODE)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            seal(temporary, path)
+            os.replace(temporary, f"{root}/{path}")
+        except OSError:
+            os.unlink(temporary)
+            raise
+
+
+def seal(temporary: str, path: str) -> None:
+    """Give a file that is about to be moved to a path below ``local/`` the time by which `is_sealed` knows it."""
+    moment = _sealed_time(os.lstat(temporary).st_ino, path)
+    os.utime(temporary, ns=(moment, moment))
+
+
+def is_sealed(status: os.stat_result, path: str) -> bool:
+    """Tell whether a file below ``local/`` was written by `note`, and not brought along by whoever made the store.
+
+    Its time of change follows from the file's number, which nobody knows before it is there; git gives files no time
+    but the current one.
+    """
+    return status.st_mtime_ns == _sealed_time(status.st_ino, path)
+
+
+def _sealed_time(inode: int, path: str) -> int:
+    """Return a moment from 1980 to 2005, in even seconds, which all file systems can keep."""
+    number = crc32(f"{inode} {path}".encode()) % _SEALS
+    return (_FIRST_SEAL + 2 * number) * 1_000_000_000
 
 
 def write_all(descriptor: int, data: bytes) -> None:

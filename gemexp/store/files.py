@@ -115,6 +115,8 @@ class Folder:
         Raises:
             StoreUnwritable: The file system refused.
         """
+        for moved in (path, target):
+            durable.require_inside(self.root, moved.rpartition("/")[0])
         try:
             while not self._renamed(path, target):
                 if not os.path.lexists(f"{self.root}/{path}"):
@@ -146,6 +148,7 @@ class Folder:
         Raises:
             StoreUnwritable: The file system refused.
         """
+        durable.require_inside(self.root, target.rpartition("/")[0])
         try:
             os.makedirs(os.path.dirname(f"{self.root}/{target}"), exist_ok=True)
             durable.link(f"{self.root}/{path}", f"{self.root}/{target}")
@@ -166,7 +169,10 @@ class Folder:
         try:
             folders = set()
             for path in paths:
-                folders.add(path.rpartition("/")[0])
+                folder = path.rpartition("/")[0]
+                if folder not in folders:
+                    durable.require_inside(self.root, folder)
+                    folders.add(folder)
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(f"{self.root}/{path}")
                     removed += 1
@@ -206,6 +212,7 @@ class Folder:
 
         removed = 0
         before = time.time() - seconds
+        durable.require_inside(self.root, path)
         try:
             with os.scandir(f"{self.root}/{path}") as entries:
                 old = [entry for entry in entries if entry.stat(follow_symlinks=False).st_mtime <= before]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from gemexp.errors import Corrupt, NotFound
 from gemexp.outcome import StoredOutcome
-from gemexp.store import layout, names, objects, pack_format, packing, records, sets
+from gemexp.store import durable, layout, names, objects, pack_format, packing, records, sets
 from gemexp.store.files import Folder
 from gemexp.store.standing import is_deleted
 
@@ -221,6 +221,7 @@ def _take_loose(folder: Folder, trash: str, plan: dict[str, list[str]]) -> set[s
 
 
 def _opened(folder: Folder, trash: str) -> Folder:
+    durable.require_inside(folder.root, trash)
     return Folder(f"{folder.root}/{trash}")
 
 

@@ -12,12 +12,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from gemexp.config import now
-from gemexp.store import layout
+from gemexp.errors import Corrupt, StoreUnreadable
+from gemexp.store import durable, layout
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 # What one command may take of it: some fifteen thousand configs with two tags each.
 MAX_COMMAND_BYTES: Final = 4 * 1024 * 1024
-_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+# A line is appended to what has not reached the limit, and packing a million files names none of them.
+_MOST_BYTES: Final = 4 * MAX_BYTES
+_FLAGS: Final = os.O_NONBLOCK | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Entry(NamedTuple):
@@ -139,7 +142,8 @@ def _append(root: str, line: dict[str, Any]) -> None:
 
     path = _path(root)
     data = f"{dumps(line, separators=(',', ':'))}\n".encode()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, Corrupt):
+        durable.require_inside(root, layout.JOURNAL)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         descriptor = os.open(path, _FLAGS, 0o600)
         try:
@@ -160,9 +164,8 @@ def _lines(root: str) -> Iterator[dict[str, Any]]:
     path = _path(root)
     for name in (_older(path), path):
         try:
-            with open(name, "rb") as file:
-                data = file.read()
-        except OSError:
+            data = durable.read(root, name[len(root) + 1 :], _MOST_BYTES) or b""
+        except (Corrupt, StoreUnreadable):
             continue
         for text in data.splitlines():
             with contextlib.suppress(ValueError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import NamedTuple
 
 from gemexp.errors import Corrupt, InvalidInput, NoStore, StoreUnreadable, StoreUnwritable
-from gemexp.store import layout
+from gemexp.store import durable, layout
 from gemexp.store.files import Folder
 
 ENVIRONMENT_VARIABLE = "GEMEXP_DIR"
@@ -69,6 +70,7 @@ def check(root: str) -> None:
             raise Corrupt("is missing", path=os.path.join(root, layout.FORMAT_FILE), hint="gemexp init writes it anew")
         raise NoStore(f"there is no store in '{root}'", hint="gemexp init makes one")
     layout.check_format(data, os.path.join(root, layout.FORMAT_FILE))
+    _refuse_links(root)
     for folder in (layout.OBJECTS, layout.INDEX, layout.REFS):
         path = os.path.join(root, folder)
         if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):  # it would look empty
@@ -85,6 +87,7 @@ def init(root: str) -> bool:
         StoreUnwritable: The file system refused.
     """
     existed = is_store(root)
+    _refuse_links(root)
     if existed:
         check(root)
     elif os.path.isdir(root):
@@ -107,6 +110,24 @@ def init(root: str) -> bool:
     return not existed
 
 
+def _refuse_links(root: str) -> None:
+    """Accept a store none of whose own folders is a link, nor anything in ``local/``: a clone may bring such along.
+
+    Raises:
+        Corrupt: One is.
+    """
+    paths = list(_FOLDERS)
+    with contextlib.suppress(OSError), os.scandir(os.path.join(root, layout.LOCAL)) as entries:
+        paths += [f"{layout.LOCAL}/{entry.name}" for entry in entries if entry.is_symlink()]
+    for path in paths:
+        if os.path.islink(os.path.join(root, path)):
+            raise Corrupt(durable.LINKED, path=os.path.join(root, path), hint=durable.LINK_HINT)
+
+
+_FOLDERS = (
+    *(layout.OBJECTS, layout.INDEX, layout.PACKS, layout.LOCAL),
+    *(layout.REFS, layout.TAGS, layout.DELETED, layout.NAMES, layout.MIGRATED),
+)
 _OWN_NAMES = {
     layout.ATTRIBUTES_FILE,
     layout.IGNORE_FILE,

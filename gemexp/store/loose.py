@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
+import warnings
 from collections.abc import Collection, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
+from gemexp.errors import DamageWarning
 from gemexp.store import durable, layout
 from gemexp.store.tree import Tree
 
 # A change this soon after another may leave the time of change as it was, on coarse file systems.
 _MTIME_DOUBT_NS: Final = 2_000_000_000
+
+_T = TypeVar("_T")
 
 
 class LooseFiles(Tree):
@@ -24,6 +29,7 @@ class LooseFiles(Tree):
     def __init__(self, root: str) -> None:
         self.root = root
         self._listings: dict[str, tuple[int, str]] = {}
+        self._links: set[str] = set()
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a file's bytes, or None if there is no such file.
@@ -36,7 +42,8 @@ class LooseFiles(Tree):
 
     def exists(self, path: str) -> bool:
         """Tell whether there is an entry of that name."""
-        return os.access(f"{self.root}/{path}", os.F_OK)  # half the price of a stat that fails
+        there = os.access(f"{self.root}/{path}", os.F_OK)  # half the price of a stat that fails
+        return there and durable.is_inside(self.root, path.rpartition("/")[0])
 
     def names(self, path: str) -> list[str]:
         """Return the names in a folder, unsorted; none if there is no such folder.
@@ -45,6 +52,8 @@ class LooseFiles(Tree):
             StoreUnreadable: The file system refused.
         """
         try:
+            if path and os.path.islink(f"{self.root}/{path}"):
+                return self._pass_over(path, [])
             return os.listdir(f"{self.root}/{path}")
         except (FileNotFoundError, NotADirectoryError):
             return []
@@ -71,7 +80,10 @@ class LooseFiles(Tree):
     def _listing(self, path: str) -> str:
         full_path = f"{self.root}/{path}"
         try:
-            changed = os.stat(full_path).st_mtime_ns
+            status = os.lstat(full_path)
+            if stat.S_ISLNK(status.st_mode) and path:
+                return self._pass_over(path, "\n")
+            changed = status.st_mtime_ns
             remembered = self._listings.get(path)
             if remembered is not None and remembered[0] == changed:
                 return remembered[1]
@@ -84,6 +96,13 @@ class LooseFiles(Tree):
         if began - changed > _MTIME_DOUBT_NS:
             self._listings[path] = (changed, listing)
         return listing
+
+    def _pass_over(self, path: str, nothing: _T) -> _T:
+        """Warn of a link in a folder's place, once; it is as if nothing was there."""
+        if path not in self._links:
+            self._links.add(path)
+            warnings.warn(f"'{path}' {durable.LINKED}; it was passed over", DamageWarning, stacklevel=4)
+        return nothing
 
     def memberships(self, config_hash: str, known: Collection[str] = ()) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` that stand for a config; see `gemexp.store.tree.Tree`.
