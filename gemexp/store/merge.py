@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain, islice
 from typing import NamedTuple
 
 from gemexp import canonical
+from gemexp.digest import HASH_DIGITS
 from gemexp.errors import Corrupt, NotFound, StoreUnreadable
-from gemexp.store import kinds, layout, names, objects, records
+from gemexp.store import kinds, layout, names, objects, pack_format, packing, records
 from gemexp.store.files import Folder
 from gemexp.store.overlay import Packed
 from gemexp.store.packs import Packs
@@ -23,13 +25,24 @@ from gemexp.store.tree import Tree
 
 _BATCH_FILES = 1000
 _BATCH_BYTES = 16 * 1024 * 1024
+# So many are written as one pack: about what a thousand configs come to, of which adding makes a pack too.
+PACK_FROM = 4000
 # A list of more paths than this would take more memory than taking the files does.
 _MOST_PATHS = 200_000
 _PARTS = {
     *(layout.FORMAT_FILE, layout.ATTRIBUTES_FILE, layout.IGNORE_FILE, layout.LOCAL),
     *(layout.OBJECTS, layout.INDEX, layout.REFS, layout.PACKS),
 }
+_REFS = {layout.DELETED, layout.MIGRATED, layout.NAMES, layout.TAGS}
 _MOST_PASSES = 10
+
+
+class _Wanted(NamedTuple):
+    """A file that the store lacks: what kind it is, where it belongs, and what returns its content, checked."""
+
+    what: str
+    path: str
+    content: Callable[[], bytes]
 
 
 class Passed(NamedTuple):
@@ -102,7 +115,8 @@ def merge(folder: Folder, source: Tree, *, dry_run: bool = False) -> Merged:
     """Take every file that the source has and the store lacks.
 
     Objects come first, then records about them, then tags, deletions, names and migrations, in batches, each durable
-    before the next. Damaged files, and those with a name that no reader knows, are passed over and reported.
+    before the next; thousands of files as one pack instead, and the deletions after it. Damaged files, and those with a
+    name that no reader knows, are passed over and reported.
 
     Args:
         folder: The store to complete.
@@ -151,13 +165,37 @@ class _Merger:
             if name not in _PARTS:
                 self._leave(name)
         self._look_at_packs()
-        self._take_objects()
-        self._write()
-        self._take_records()
-        self._write()
-        self._take_refs()
-        self._write()
+        if not self._dry_run and self._are_many():
+            self._take_as_pack()
+        for found in (self._objects(), self._records(), self._refs()):
+            for wanted in found:
+                self._add(wanted)
+            self._write()
         return sum(self._taken.values()) - before
+
+    def _are_many(self) -> bool:
+        packable = chain(self._objects(), self._records(), self._packable_refs())
+        return next(islice(packable, PACK_FROM - 1, None), None) is not None
+
+    def _take_as_pack(self) -> None:
+        """Take what a pack can hold; marks of deletion stay loose, since their age tells the collector their time."""
+        created: list[str] = []
+        packing.write(self._folder, self._entries(created), created=created)
+
+    def _entries(self, created: list[str]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what a pack can hold, in the order of keys."""
+        journalled = self._folder.on_commit is not None
+        for wanted in chain(self._records(), self._objects(), self._packable_refs()):
+            data = self._checked(wanted)
+            if data is not None:
+                if journalled:
+                    created.append(wanted.path)
+                yield pack_format.to_key(wanted.path), data
+
+    def _packable_refs(self) -> Iterator[_Wanted]:
+        there = {f"{layout.REFS}/{part}" for part in self._names(layout.REFS)}
+        parts = (part for part in (layout.MIGRATED, layout.NAMES, layout.TAGS) if part in there)
+        return chain.from_iterable(map(self._refs_in, parts))
 
     def _look_at_packs(self) -> None:
         """Report packs that are damaged: what is whole in them is taken like any other file."""
@@ -173,58 +211,59 @@ class _Merger:
             elif damaged.get(pack_hash, True):
                 self._bad[path] = "is damaged" if pack_hash in damaged else "is not a pack"
 
-    def _take_objects(self) -> None:
+    def _objects(self) -> Iterator[_Wanted]:
         for fan_out, name in self._missing_in_fan_outs(layout.OBJECTS):
             path = f"{layout.OBJECTS}/{fan_out}/{name}"
             if layout.parse_object_name(name) and name.startswith(fan_out):
-                self._add("objects", path, partial(objects.get, self._source, name))
+                yield _Wanted("objects", path, partial(objects.get, self._source, name))
             else:
                 self._leave(path)
 
-    def _take_records(self) -> None:
-        for fan_out, file_name in self._missing_in_fan_outs(layout.INDEX):
+    def _records(self) -> Iterator[_Wanted]:
+        for fan_out, file_name in self._missing_in_fan_outs(layout.INDEX, _order_of_record):
             path = f"{layout.INDEX}/{fan_out}/{file_name}"
             name = layout.parse_record_name(file_name)
             if name and file_name.startswith(fan_out):
-                self._add("records", path, partial(self._record, path, name))
+                yield _Wanted("records", path, partial(self._record, path, name))
             else:
                 self._leave(path)
 
-    def _take_refs(self) -> None:
+    def _refs(self) -> Iterator[_Wanted]:
         for part in self._names(layout.REFS):
             path = f"{layout.REFS}/{part}"
-            if path in (layout.DELETED, layout.MIGRATED):
-                self._take_members(path)
-            elif path in (layout.TAGS, layout.NAMES):
-                self._take_named(path)
+            if path in _REFS:
+                yield from self._refs_in(path)
             else:
                 self._leave(path)
 
-    def _take_named(self, part: str) -> None:
-        """Take what is missing in each tag's folder, or each name's."""
-        for escaped in self._names(part):
+    def _refs_in(self, part: str) -> Iterator[_Wanted]:
+        """Yield what is missing in the deletions or migrations, in each tag's folder, or in each name's."""
+        if part in (layout.DELETED, layout.MIGRATED):
+            yield from self._members(part)
+            return
+        for escaped in sorted(self._names(part), key="{}/".format):  # in the order of keys
             path = f"{part}/{escaped}"
             name = layout.unescape_name(escaped)
             if name is None:
                 self._leave(path)
             elif part == layout.TAGS:
-                self._take_members(path)
+                yield from self._members(path)
             else:
-                self._take_moves(path, name)
+                yield from self._moves(path, name)
 
-    def _take_members(self, set_folder: str) -> None:
+    def _members(self, set_folder: str) -> Iterator[_Wanted]:
         for file_name in self._missing(set_folder):
             path = f"{set_folder}/{file_name}"
             if layout.parse_member_name(file_name, pairs=set_folder == layout.MIGRATED):
-                self._add("members", path, partial(self._member, path))
+                yield _Wanted("members", path, partial(self._member, path))
             else:
                 self._leave(path)
 
-    def _take_moves(self, name_folder: str, name: str) -> None:
+    def _moves(self, name_folder: str, name: str) -> Iterator[_Wanted]:
         for file_name in self._missing(name_folder):
             path = f"{name_folder}/{file_name}"
             if layout.parse_object_name(file_name):
-                self._add("moves", path, partial(self._move, path, file_name, name))
+                yield _Wanted("moves", path, partial(self._move, path, file_name, name))
             else:
                 self._leave(path)
 
@@ -249,20 +288,19 @@ class _Merger:
             raise Corrupt("is missing")
         return data
 
-    def _missing_in_fan_outs(self, part: str) -> Iterator[tuple[str, str]]:
+    def _missing_in_fan_outs(self, part: str, order: Callable[[str], str] | None = None) -> Iterator[tuple[str, str]]:
         for fan_out in self._names(part):
             if layout.parse_fan_out(fan_out):
-                for name in self._missing(f"{part}/{fan_out}"):
+                for name in sorted(self._missing(f"{part}/{fan_out}"), key=order):
                     yield fan_out, name
             else:
                 self._leave(f"{part}/{fan_out}")
 
-    def _missing(self, path: str) -> list[str]:
+    def _missing(self, path: str) -> Iterable[str]:
         """Return the names in a folder of the source that the store lacks, sorted."""
-        found = set(self._names(path))
-        if found:
-            found.difference_update(self._folder.names(path))
-        return sorted(found)
+        found = self._names(path)
+        there = set(self._folder.names(path)) if found else ()
+        return (name for name in found if name not in there) if there else found
 
     def _names(self, path: str) -> list[str]:
         try:
@@ -277,26 +315,32 @@ class _Merger:
     def _leave(self, path: str) -> None:
         self._unknown.setdefault(path, "is not part of a store that this version knows")
 
-    def _add(self, what: str, path: str, content: Callable[[], bytes]) -> None:
-        """Have a file taken, if its content is what its name promises."""
+    def _checked(self, wanted: _Wanted) -> bytes | None:
+        """Return a file's content, and count it as taken; None if it is not what its name promises."""
+        path = wanted.path
         if path in self._bad:
-            return
+            return None
         try:
-            data = content()
+            data = wanted.content()
         except kinds.UnknownKind as error:
             self._unknown.setdefault(path, error.message)
-            return
+            return None
         except (Corrupt, NotFound, StoreUnreadable) as error:
             self._bad[path] = error.message
-            return
-        self._taken[what] += 1
+            return None
+        self._taken[wanted.what] += 1
         if self._paths is not None:
             self._paths.append(path)
             if len(self._paths) > _MOST_PATHS:
                 self._paths = None
-        if self._dry_run:
+        return data
+
+    def _add(self, wanted: _Wanted) -> None:
+        """Have a file taken, if its content is what its name promises."""
+        data = self._checked(wanted)
+        if data is None or self._dry_run:
             return
-        self._waiting[path] = data
+        self._waiting[wanted.path] = data
         self._waiting_bytes += len(data)
         if len(self._waiting) >= _BATCH_FILES or self._waiting_bytes >= _BATCH_BYTES:
             self._write()
@@ -307,3 +351,9 @@ class _Merger:
                 batch.create(path, data)
         self._waiting = {}
         self._waiting_bytes = 0
+
+
+def _order_of_record(file_name: str) -> str:
+    """Return what orders records as their keys in a pack do: what an alias stands for may be shorter than a hash."""
+    about, _, record = file_name.partition("-")
+    return about.ljust(HASH_DIGITS, "0") + record
