@@ -11,8 +11,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,12 +20,16 @@ from gemexp import formats
 from gemexp.config import SECTIONS, ExperimentConfig
 from gemexp.errors import InvalidInput, InvalidValue
 from gemexp.notation import inline
+from gemexp.rollback import names_another
 
 _COLUMNS = ("config_hash", "created_at", "description", *SECTIONS, "tags", "config_json")
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _HINT = "nothing was imported; correct or remove the row, and run the import again"
-_MAX_SECONDS = 600.0
+# Of SQLite's virtual machine: some hundred for each row that is read and sorted.
+_MOST_STEPS = 2_000_000_000
+_STEPS_AT_ONCE = 1_000_000
 _MAX_CELL_BYTES = 64 * 1024 * 1024
+_ORDINARY = "SELECT 1 FROM sqlite_schema WHERE name = ? AND type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
 
 
 class LegacyExperiment(NamedTuple):
@@ -94,8 +98,8 @@ def _open(path: str) -> Iterator[sqlite3.Connection]:
         raise InvalidInput("is not a SQLite database", source=path)
     try:
         with _settled(path) as settled, contextlib.closing(sqlite3.connect(settled, uri=True)) as connection:
-            deadline = time.monotonic() + _MAX_SECONDS
-            connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
+            steps = count(0, _STEPS_AT_ONCE)
+            connection.set_progress_handler(lambda: next(steps) >= _MOST_STEPS, _STEPS_AT_ONCE)
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_CELL_BYTES)
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
@@ -110,10 +114,13 @@ def _settled(path: str) -> Iterator[str]:
 
     Unfinished work in a journal beside it would have to be written into it first: that is done in a copy.
     """
-    journals = [journal for journal in (f"{path}-wal", f"{path}-journal") if os.path.exists(journal)]
+    journals = [journal for journal in (f"{path}-wal", f"{path}-journal") if os.path.lexists(journal)]
     if not journals:
         yield f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1"
         return
+    for journal in journals:
+        if not os.path.isfile(journal) or names_another(journal):
+            raise InvalidInput(f"has a journal beside it that cannot be played back: '{journal}'", source=path)
     with tempfile.TemporaryDirectory(prefix="gemexp-") as folder:
         copy = Path(folder) / "copy.sqlite"
         shutil.copyfile(path, copy)
@@ -127,6 +134,9 @@ def _is_registry(connection: sqlite3.Connection) -> bool:
 
 
 def _column_names(connection: sqlite3.Connection, table: str) -> set[str]:
+    """Return the columns of a table that are stored: a view, or what is computed when it is read, is a program."""
+    if connection.execute(_ORDINARY, (table,)).fetchone() is None:
+        return set()
     return {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
 

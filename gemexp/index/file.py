@@ -11,13 +11,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from sqlite3 import Connection
 from typing import Final
 
 from gemexp.index import schema
-from gemexp.store import layout
+from gemexp.rollback import names_another
+from gemexp.store import durable, layout
 
+_MOST_STEPS: Final = 100_000
+_SAFELY: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 # Whoever waits longer is quicker without the index.
 _BUSY_SECONDS: Final = 0.5
 _CACHE_KIB: Final = 32 * 1024
@@ -73,6 +77,7 @@ def is_replaceable(root: str, path: str) -> bool:
 def connect(path: str) -> Connection:
     """Open an index that is there; whether it is one is told by `begin`."""
     with translated():
+        _refuse_planted(path)
         connection = _connect(path, "rw")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
@@ -80,9 +85,27 @@ def connect(path: str) -> Connection:
         return connection
 
 
+def _refuse_planted(path: str) -> None:
+    """Accept a file that SQLite may open for writing.
+
+    A journal beside it is played back then, and one that names another file would have that deleted. None of ours does.
+
+    Raises:
+        Unfit: Somebody put such a journal there; it is gone now.
+        Unusable: It is no regular file.
+    """
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise Unusable
+    journal = f"{path}-journal"
+    if os.path.lexists(journal) and (os.path.islink(journal) or names_another(journal)):
+        os.unlink(journal)
+        raise Unfit
+
+
 def create(path: str) -> Connection:
     """Make a new file to be filled; it is not safe against anything before `finish`."""
-    connection = _connect(path, "rwc")
+    os.close(os.open(path, durable.CREATE_FLAGS, 0o644))
+    connection = _connect(path, "rw")
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -65536"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
@@ -119,7 +142,12 @@ def begin(connection: Connection, path: str, root: str) -> int:
 
 def _check(connection: Connection, path: str, root: str) -> int:
     with translated():
-        facts = dict(connection.execute("SELECT name, value FROM facts"))
+        # Until it is known to be ours, it may hold anything, such as a view that never ends.
+        connection.set_progress_handler(lambda: True, _MOST_STEPS)
+        try:
+            facts = dict(connection.execute("SELECT name, value FROM facts"))
+        finally:
+            connection.set_progress_handler(None, 0)
         # From here on nobody else can commit to the file, so that its time belongs to what is in it.
         status = os.stat(path)
         expected = {"version": schema.VERSION, "file": str(status.st_ino), "store": _number(root)}
@@ -212,7 +240,7 @@ def alone(root: str, *, waiting: bool = False) -> Iterator[None]:
 
     try:
         os.makedirs(f"{root}/{layout.LOCAL}", exist_ok=True)
-        descriptor = os.open(f"{root}/{layout.SQLITE_INDEX}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(f"{root}/{layout.SQLITE_INDEX}.lock", os.O_RDWR | os.O_CREAT | _SAFELY, 0o644)
     except OSError as error:
         raise Unusable from error
     try:
