@@ -105,7 +105,12 @@ def _add_metadata(folder: Folder, batch: Batch, config_hash: str, config: Experi
         records.keep(folder, batch, config_hash, record_hash)
     if known.puts and config.description and config.description != known.description:
         records.describe(batch, config_hash, config.description, known.heads)
-    revived = sets.remove(folder, batch, layout.DELETED, config_hash)
+    reached = sets.length(folder, layout.DELETED, config_hash)
+    if reached % 2 == 1:
+        from gemexp.store import reviving
+
+        reviving.keep(folder, batch, config_hash)
+    revived = sets.turn(batch, layout.DELETED, config_hash, reached, present=False)
     for tag in config.tags:
         sets.add(folder, batch, layout.tag_folder(tag), config_hash)
     return revived or not known.puts

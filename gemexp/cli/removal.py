@@ -49,7 +49,7 @@ def delete_command(session: Session, *, revs: tuple[str, ...], force: bool, as_j
 def restore_command(session: Session, *, revs: tuple[str, ...], as_json: bool) -> None:
     """Bring deleted configurations back."""
     registry = session.open(writing=True)
-    hashes = list(dict.fromkeys(registry.resolve(rev, deleted=True) for rev in revs))
+    hashes = list(dict.fromkeys(map(registry.resolve_deleted, revs)))
     for config_hash in hashes:
         registry.restore(config_hash)
         if as_json:

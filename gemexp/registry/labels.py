@@ -11,7 +11,7 @@ from gemexp.digest import is_prefix
 from gemexp.errors import NotFound
 from gemexp.query import scan
 from gemexp.registry.opened import OpenedStore
-from gemexp.store import layout, objects, records, sets
+from gemexp.store import layout, records, sets
 from gemexp.store.batch import Batch
 from gemexp.store.standing import Standing
 
@@ -136,9 +136,25 @@ class Labels(OpenedStore):
             return sets.add(self._folder, batch, layout.DELETED, config_hash)
 
     def restore(self, rev: str) -> str:
-        """Bring a configuration back, looked for among the deleted ones and in the trash; return its hash."""
+        """Bring a configuration back, looked for among the deleted ones and in the trash; return its hash.
+
+        Raises:
+            NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
+        """
+        from gemexp.store import reviving
+
+        config_hash = self.resolve_deleted(rev)
+        reviving.revive(self._folder, config_hash)
+        return config_hash
+
+    def resolve_deleted(self, rev: str) -> str:
+        """Return the hash of a deleted configuration, looked for in the trash too, out of which it is taken.
+
+        Raises:
+            NotFound, AmbiguousPrefix: See `gemexp.revision.resolve`.
+        """
         try:
-            config_hash = self.resolve(rev, deleted=True)
+            return self.resolve(rev, deleted=True)
         except NotFound:
             if not is_prefix(rev):
                 raise
@@ -146,11 +162,4 @@ class Labels(OpenedStore):
 
             if not gc.recover(self._folder, rev.lower()):
                 raise
-            config_hash = self.resolve(rev, deleted=True)
-        with self._folder.batch() as batch:
-            sets.remove(self._folder, batch, layout.DELETED, config_hash)
-        if not objects.exists(self._folder, config_hash):  # a collector took it before it saw the mark go
-            from gemexp.store import gc
-
-            gc.recover(self._folder, config_hash)
-        return config_hash
+            return self.resolve(rev, deleted=True)

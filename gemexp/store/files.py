@@ -202,8 +202,13 @@ class Folder:
             return 0.0
         return max(0.0, time.time() - (status.st_mtime if status.st_nlink == 1 else status.st_ctime))
 
-    def empty(self, path: str, seconds: float) -> int:
+    def empty(self, path: str, seconds: float, *, ending: str = "") -> int:
         """Remove what has lain in a folder below ``local/`` for so long; return how many files that were.
+
+        Args:
+            path: The folder.
+            seconds: How long.
+            ending: Only what has a name that ends so.
 
         Raises:
             StoreUnwritable: The file system refused.
@@ -215,7 +220,8 @@ class Folder:
         durable.require_inside(self.root, path)
         try:
             with os.scandir(f"{self.root}/{path}") as entries:
-                old = [entry for entry in entries if entry.stat(follow_symlinks=False).st_mtime <= before]
+                there = [entry for entry in entries if entry.name.endswith(ending)]
+            old = [entry for entry in there if entry.stat(follow_symlinks=False).st_mtime <= before]
             for entry in old:
                 if entry.is_dir(follow_symlinks=False):
                     removed += sum(len(files) for _, _, files in os.walk(entry.path))

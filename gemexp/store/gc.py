@@ -21,6 +21,8 @@ from gemexp.store.standing import is_deleted
 GRACE_SECONDS = 14 * 24 * 3600.0
 # A writer's temporary lives for seconds; one this old was left by a writer that was killed.
 _TEMPORARY_SECONDS = 24 * 3600.0
+# What a collector that is done calls its trash: nothing in it has come alive.
+_FINISHED = ".done"
 _MOST_ATTEMPTS = 10
 
 
@@ -72,12 +74,17 @@ def collect(
     sizes = {path: _size(folder, path) for paths in plan.values() for path in paths}
     emptied = 0
     if not dry_run:
+        _finish(folder)
         trash = f"{layout.TRASH}/{time.time_ns()}-{os.getpid()}"
         living = _take_packed(folder, trash, plan) | _take_loose(folder, trash, plan)
         # Once more, for an artifact that one that is collected had in common with it.
         _put_back(folder, trash, [path for config in living for path in plan.pop(config, ())])
         _put_back(folder, trash, _needed_since(folder, known))
-        emptied = folder.empty(layout.TRASH, grace) + folder.empty(layout.TMP, _TEMPORARY_SECONDS)
+        folder.move(trash, f"{trash}{_FINISHED}", missing_ok=True)
+        # Others may be at work, and about to put back what has come alive.
+        emptied = folder.empty(layout.TRASH, grace, ending=_FINISHED)
+        emptied += folder.empty(layout.TRASH, max(grace, _TEMPORARY_SECONDS))
+        emptied += folder.empty(layout.TMP, _TEMPORARY_SECONDS)
         packing.forget_indexes(folder)
     paths = [path for config in sorted(plan) for path in plan[config]]
     return Collected(sorted(plan), paths, sum(sizes[path] for path in paths), kept, emptied)
@@ -98,6 +105,19 @@ def recover(folder: Folder, prefix: str) -> list[str]:
             _put_back(folder, trash, [layout.object_path(run.outcome)])
             _put_back(folder, trash, [layout.object_path(one) for one in _artifacts(folder, run.outcome)])
     return sorted(found)
+
+
+def put_back(folder: Folder, paths: Collection[str]) -> None:
+    """Put files back from the trash that a collector took and somebody needs, as far as they are there."""
+    for name in folder.loose.names(layout.TRASH) if paths else ():
+        _put_back(folder, f"{layout.TRASH}/{name}", paths)
+
+
+def _finish(folder: Folder) -> None:
+    """Put back what collectors that were killed had taken, and records have come to name before they looked again."""
+    left = [name for name in folder.loose.names(layout.TRASH) if not name.endswith(_FINISHED)]
+    if any(folder.loose.names(f"{layout.TRASH}/{name}") for name in left):
+        put_back(folder, _needed_since(folder, set()))
 
 
 def _plan(folder: Folder, grace: float, tracked: frozenset[str]) -> tuple[dict[str, list[str]], list[Kept]]:

@@ -140,10 +140,13 @@ def pack(folder: Folder, *, keep: Callable[[str], bool], progress: Callable[[int
     new = _verified(folder, written.pack)
     if new is None:
         return written._replace(damaged=len(damaged))
+    # One by one, only as long as the pack is there: a collector, or another packer, may replace it any time.
     loose = folder.remove(
-        path for _, path in _loose(folder, keep) if path not in damaged and new.find(path) is not None
+        path
+        for _, path in _loose(folder, keep)
+        if path not in damaged and new.find(path) is not None and folder.loose.exists(new.path)
     )
-    replaced = folder.remove(one.path for one in packs if one.name != new.name)
+    replaced = folder.remove(one.path for one in packs if one.name != new.name and folder.loose.exists(new.path))
     _keep(folder, new)
     forget_indexes(folder)
     return written._replace(loose=loose, packs=replaced, damaged=len(damaged))
@@ -179,7 +182,8 @@ def replace(folder: Folder, packs: Sequence[Pack], take: Callable[[bytes], bool]
     new = None if written.pack is None else _verified(folder, written.pack)
     if new is None and written.pack is not None:
         return False
-    folder.remove(one.path for one in packs if one.name != written.pack)
+    left = (one.path for one in packs if one.name != written.pack)
+    folder.remove(path for path in left if new is None or folder.loose.exists(new.path))
     if new is not None:
         _keep(folder, new)
     return True

@@ -38,6 +38,8 @@ def repair(folder: Folder, problems: Sequence[Problem], sources: Sequence[Folder
         StoreUnwritable: The file system refused.
     """
     warned, folder.packs.warns = folder.packs.warns, False
+    trash = (Folder(f"{folder.root}/{layout.TRASH}/{name}") for name in folder.loose.names(layout.TRASH))
+    sources = [*trash, *sources]  # a collector that was killed may have left what somebody needs
     for source in sources:
         source.packs.warns = False
     try:
