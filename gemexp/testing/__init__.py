@@ -10,9 +10,17 @@ TYPE_CHECKING = False  # true for a type checker; pytest imports the package at 
 if TYPE_CHECKING:
     from typing import Any
 
+    from gemexp.testing.counterexamples import keep
+    from gemexp.testing.hash_stability import hash_stability
+    from gemexp.testing.look_ahead import no_look_ahead
+    from gemexp.testing.orders import order_does_not_matter
     from gemexp.testing.pipelines import Pipeline, PipelineFailed, pipeline_of
     from gemexp.testing.processes import Processes
+    from gemexp.testing.relations import metamorphic, same_ranking, scale_weights
     from gemexp.testing.sameness import same_outcome
+    from gemexp.testing.seeds import seed_is_the_only_randomness
+    from gemexp.testing.shrinking import shrunk
+    from gemexp.testing.state import no_hidden_state
     from gemexp.testing.verdicts import PropertyFailed, Verdict
 
 _HOMES = {
@@ -21,8 +29,18 @@ _HOMES = {
     "Processes": "processes",
     "PropertyFailed": "verdicts",
     "Verdict": "verdicts",
+    "hash_stability": "hash_stability",
+    "keep": "counterexamples",
+    "metamorphic": "relations",
+    "no_hidden_state": "state",
+    "no_look_ahead": "look_ahead",
+    "order_does_not_matter": "orders",
     "pipeline_of": "pipelines",
     "same_outcome": "sameness",
+    "same_ranking": "relations",
+    "scale_weights": "relations",
+    "seed_is_the_only_randomness": "seeds",
+    "shrunk": "shrinking",
 }
 
 __all__ = [
@@ -31,8 +49,18 @@ __all__ = [
     "Processes",
     "PropertyFailed",
     "Verdict",
+    "hash_stability",
+    "keep",
+    "metamorphic",
+    "no_hidden_state",
+    "no_look_ahead",
+    "order_does_not_matter",
     "pipeline_of",
     "same_outcome",
+    "same_ranking",
+    "scale_weights",
+    "seed_is_the_only_randomness",
+    "shrunk",
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from shlex import quote
 from typing import Any
 
 from gemexp.config import ExperimentConfig
@@ -44,6 +45,7 @@ class Verdict:
         outcome: The digest of the first outcome; None if there is none to speak of.
         options: Of a command that checks it again, what the property needs to know: text by option.
         factors: What had to be changed for the outcome to differ, by the names in `gemexp.testing.worlds`.
+        replay: The command that checks it again, if it is not `gemexp check`.
         again: Checks what failed once more, on another configuration; None if the property holds.
     """
 
@@ -58,6 +60,7 @@ class Verdict:
     outcome: str | None = None
     options: dict[str, str] = field(default_factory=dict)
     factors: tuple[str, ...] = ()
+    replay: str | None = None
     again: Callable[[ExperimentConfig], Verdict] | None = field(default=None, repr=False, compare=False)
 
     def require(self) -> Verdict:
@@ -76,11 +79,15 @@ class Verdict:
     @property
     def command(self) -> str:
         """The command that checks this property on this configuration, once it is in a store."""
+        if self.replay is not None:
+            return self.replay
         options = {"property": self.name, **self.options}
         if self.tolerance != EXACT:
             options |= {"rtol": repr(self.tolerance.rtol), "atol": repr(self.tolerance.atol)}
-        words = " ".join(f"--{name} {_quoted(text)}" for name, text in options.items())
-        return f"gemexp check {_quoted(self.pipeline)} {short(self.config.config_hash)} {words}".replace("  ", " ")
+        words = [f"--{name} {quote(text)}" if text else f"--{name}" for name, text in options.items()]
+        # A property of configs alone needs no pipeline, but a command one name in its place.
+        subject = quote(self.pipeline) if self.pipeline else "-"
+        return " ".join(["gemexp check", subject, short(self.config.config_hash), *words])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -113,9 +120,3 @@ class Verdict:
     def fails(self, when: str, differing: Iterable[Difference], **changes: Any) -> Verdict:
         """Return the same verdict with another answer: that the outcome differed."""
         return replace(self, holds=False, when=when, differences=tuple(islice(differing, MAX_DIFFERENCES)), **changes)
-
-
-def _quoted(text: str) -> str:
-    from shlex import quote
-
-    return quote(text)
