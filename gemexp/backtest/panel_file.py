@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from gemexp.errors import InvalidInput
 
 SAMPLE = "sp500_20.csv.gz"
 _PARQUET_ROWS = 65_536
+_MAX_CSV_BYTES = 1 << 30  # of a compressed one: a thousandth of that may hold it
 
 
 def read_panel(path: str | os.PathLike[str], *, sort: bool = False, cache: str | None = None) -> Panel:
@@ -60,11 +62,20 @@ def _parse(data: bytes, source: str, *, sort: bool) -> Panel:
     if source.endswith(".parquet"):
         return _parse_parquet(data, source, sort=sort)
     if source.endswith(".gz"):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InvalidInput(f"is not a gzip file: {error}", source=source) from None
+        data = _decompressed(data, source)
     return parse_csv(data, source, sort=sort)
+
+
+def _decompressed(data: bytes, source: str) -> bytes:
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            found = file.read(_MAX_CSV_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InvalidInput(f"is not a gzip file: {error}", source=source) from None
+    if len(found) > _MAX_CSV_BYTES:
+        hint = "decompress it, if it is what it should be, and name the CSV"
+        raise InvalidInput(f"holds more than {_MAX_CSV_BYTES} bytes", hint=hint, source=source)
+    return found
 
 
 def _parse_parquet(data: bytes, source: str, *, sort: bool) -> Panel:

@@ -8,7 +8,6 @@ import os
 import stat
 from collections.abc import Iterator
 from typing import Final
-from zlib import crc32
 
 from gemexp.errors import Corrupt, StoreUnreadable, StoreUnwritable
 
@@ -28,8 +27,6 @@ MODE: Final = 0o444
 LINKED: Final = "is a symbolic link, which a store never holds"
 LINK_HINT: Final = "remove the link: nothing of a store lies elsewhere"
 _INSIDE: Final[set[str]] = set()
-_FIRST_SEAL: Final = 315_532_800
-_SEALS: Final = 400_000_000
 
 
 def read(root: str, path: str, limit: int) -> bytes | None:
@@ -118,32 +115,10 @@ def note(root: str, path: str, data: bytes) -> None:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
-            seal(temporary, path)
             os.replace(temporary, f"{root}/{path}")
         except OSError:
             os.unlink(temporary)
             raise
-
-
-def seal(temporary: str, path: str) -> None:
-    """Give a file that is about to be moved to a path below ``local/`` the time by which `is_sealed` knows it."""
-    moment = _sealed_time(os.lstat(temporary).st_ino, path)
-    os.utime(temporary, ns=(moment, moment))
-
-
-def is_sealed(status: os.stat_result, path: str) -> bool:
-    """Tell whether a file below ``local/`` was written by `note`, and not brought along by whoever made the store.
-
-    Its time of change follows from the file's number, which nobody knows before it is there; git gives files no time
-    but the current one.
-    """
-    return status.st_mtime_ns == _sealed_time(status.st_ino, path)
-
-
-def _sealed_time(inode: int, path: str) -> int:
-    """Return a moment from 1980 to 2005, in even seconds, which all file systems can keep."""
-    number = crc32(f"{inode} {path}".encode()) % _SEALS
-    return (_FIRST_SEAL + 2 * number) * 1_000_000_000
 
 
 def write_all(descriptor: int, data: bytes) -> None:

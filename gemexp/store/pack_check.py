@@ -141,5 +141,6 @@ def _known_index(root: str, name: str) -> PackIndex | None:
     with contextlib.suppress(OSError, Corrupt, StoreUnreadable, ValueError):
         index = PackIndex(memoryview(mapped(root, layout.pack_index_path(name))), name)
         index.check()
+        list(index.paths())  # a lie may be none that can be read
         return index
     return None

@@ -86,6 +86,9 @@ class PackIndex:
         counts = self._ends[_SECTIONS - 1 :: _SECTIONS]
         if _HEADER_BYTES + 16 * sum(counts) + folders != len(view):
             raise ValueError("is cut short")
+        for table in range(0, len(self._ends), _SECTIONS):
+            if self._ends[table : table + _SECTIONS] != sorted(self._ends[table : table + _SECTIONS]):
+                raise ValueError("has sections that overlap")
         self._tables: list[tuple[memoryview, memoryview]] = []
         at = _HEADER_BYTES
         for count in counts:
@@ -104,8 +107,13 @@ class PackIndex:
         if self._folders is None:
             if self._remake is not None and crc32(self._folders_text) != self._folders_sum:
                 self._make_anew()
-            lines = (line.split(" ") for line in str(self._folders_text, "ascii").splitlines())
-            self._folders = {path: FolderPlace(*map(int, place)) for path, *place in lines}
+            try:
+                self._folders = _folders(self._folders_text)
+            except (ValueError, TypeError):  # somebody made it so, and the checksum too
+                if self._remake is None:
+                    raise ValueError("is damaged") from None
+                self._make_anew()
+                self._folders = _folders(self._folders_text)
         return self._folders
 
     def count(self, table: int) -> int:
@@ -203,6 +211,11 @@ class PackIndex:
 def first_word(digits: str) -> int:
     """Return the first sixteen digits of a hash as a number; missing ones count as 0."""
     return int(digits[:16].ljust(16, "0"), 16)
+
+
+def _folders(text: memoryview) -> dict[str, FolderPlace]:
+    lines = (line.split(" ") for line in str(text, "ascii").splitlines())
+    return {path: FolderPlace(*map(int, place)) for path, *place in lines}
 
 
 class Builder:
