@@ -54,7 +54,7 @@ def export_command(
 
     \b
     gemexp export 3f2a9c config.json      (or .yaml, .jsonl, or - for standard output)
-    gemexp export --tag best DIR      (or FILE.parquet)
+    gemexp export --tag best DIR      (or FILE.jsonl, FILE.parquet, or -)
     gemexp export --where 'metric.sharpe > 1' DIR      (or FILE.jsonl, FILE.parquet, or -)
     gemexp export --all FILE.jsonl      (or FILE.parquet)
     """
@@ -76,10 +76,8 @@ def export_command(
     elif everything:
         _require_lines(target)
         count = write_texts(target, (_line(config) for config in registry))
-    elif where is not None:
-        count = _export_where(registry, where, tag, target)
-    elif tag is not None:
-        count = _export_tag(registry, tag, target)
+    elif several:
+        count = _export_several(registry, where, tag, target)
     else:
         config = registry.load(registry.resolve(arguments[0]))
         count = write_texts(target, [_dump(config, target)])
@@ -159,13 +157,6 @@ def _files(names: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _export_tag(registry: ExperimentRegistry, tag: str, folder: str) -> int:
-    configs = registry.search_by_tag(tag)
-    if not configs:
-        raise _uncarried(tag)
-    return _write_folder(folder, configs)
-
-
 def _export_parquet(registry: ExperimentRegistry, where: str | None, tag: str | None, target: str, *, one: bool) -> int:
     if one:
         hint = f"gemexp export --where 'hash = HASH' {target}"
@@ -182,10 +173,10 @@ def _export_parquet(registry: ExperimentRegistry, where: str | None, tag: str | 
     return write_bytes(target, fill)
 
 
-def _export_where(registry: ExperimentRegistry, where: str, tag: str | None, target: str) -> int:
+def _export_several(registry: ExperimentRegistry, where: str | None, tag: str | None, target: str) -> int:
     hashes = registry.select(where, tag=tag)
     if not hashes:
-        raise _unmatched(where)
+        raise _unmatched(where) if where is not None else _uncarried(tag or "")
     configs = registry.each(hashes)
     if target == "-" or formats.format_of(target) == "jsonl":
         return write_texts(target, map(_line, configs))

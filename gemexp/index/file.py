@@ -293,4 +293,5 @@ class _Connection(sqlite3.Connection):
     """A connection that is closed with the last registry that uses it."""
 
     def __del__(self) -> None:
-        self.close()
+        with contextlib.suppress(sqlite3.ProgrammingError):  # it was never opened
+            self.close()

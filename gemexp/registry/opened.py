@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gemexp import revision
 from gemexp.config import ExperimentConfig
+from gemexp.errors import UsageError
 from gemexp.index import Finders, is_index
 from gemexp.query import scan
 from gemexp.store import location, objects, records
@@ -60,15 +61,16 @@ class OpenedStore:
         """
         return revision.resolve_with_path(self._folder, rev)
 
-    def select(self, where: str | Query, *, tag: str | None = None) -> list[str]:
-        """Return the hashes of the configurations that match an expression, sorted.
+    def select(self, where: str | Query | None = None, *, tag: str | None = None) -> list[str]:
+        """Return the hashes of the configurations that match an expression, carry a tag, or both; sorted.
 
         Args:
             where: The expression, such as ``lr > 0.01 and tag = best``; or what `gemexp.query.where.parse` made of it.
-            tag: Only those that carry it, besides.
+            tag: Only those that carry it.
 
         Raises:
             InvalidQuery: The expression cannot be read.
+            UsageError: Neither is given.
         """
         from gemexp.query.syntax import Compare, Field, conjunction
 
@@ -76,9 +78,11 @@ class OpenedStore:
             from gemexp.query.where import parse
 
             where = parse(where)
-        if tag is not None:
-            where = conjunction(Compare(Field("tag"), "=", tag), where)
-        return self._finder.matching(where)
+        tagged = None if tag is None else Compare(Field("tag"), "=", tag)
+        parts = [part for part in (tagged, where) if part is not None]
+        if not parts:
+            raise UsageError("nothing to select by", hint="give an expression or a tag; list_all returns all")
+        return self._finder.matching(conjunction(*parts))
 
     @property
     def _finder(self) -> Finder:

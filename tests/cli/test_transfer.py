@@ -101,6 +101,17 @@ def test_what_cannot_be_written_is_bad_input(gemexp, full, project, target):
     assert sorted(path.name for path in project.iterdir()) == before
 
 
+@pytest.mark.parametrize("chosen", [["--tag", "t"], ["--where", "tag = t"], ["--tag", "t", "--where", "n < 9"]])
+def test_some_are_written_as_lines_where_the_target_holds_lines(gemexp, add, project, chosen):
+    hashes = sorted(add({"n": number}, "-t", "t") for number in range(3))
+    add({"n": 1, "other": 1})
+    printed = gemexp("export", *chosen, "-")
+    assert [line["config_hash"] for line in printed.json_lines] == hashes
+    assert gemexp("export", *chosen, "some.jsonl").out == "exported 3 configs to some.jsonl\n"
+    assert (project / "some.jsonl").read_text() == printed.out
+    assert gemexp("export", "--tag", "none", "-", code=3).out == ""
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["x"], ["a", "b", "c"], ["--all"], ["--all", "--tag", "t", "x"], ["--all", "x.json"]]
 )
