@@ -9,12 +9,12 @@ expected maximum of N independent trials, and the probabilistic Sharpe ratio of 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any
 
 _EULER = 0.5772156649015329
 _NORMAL = NormalDist()
+_MOST = 1e100  # of what is squared
 
 
 def expected_maximum(trials: int, variance: float) -> float:
@@ -67,13 +67,24 @@ def deflated_sharpe(
     return _NORMAL.cdf(beyond * math.sqrt(observations - 1) / math.sqrt(error))
 
 
-def deflated_from_moments(moments: Mapping[str, Any], *, trials: int, variance: float | None = None) -> float | None:
-    """Return `deflated_sharpe` from the ``moments`` of an outcome's summary."""
+def deflated_from_moments(moments: Any, *, trials: int, variance: float | None = None) -> float | None:
+    """Return `deflated_sharpe` from the ``moments`` of an outcome's summary; None if these are not what they must be.
+
+    Whatever says that it is a backtest's outcome may have been written by anyone.
+    """
+    found = moments if isinstance(moments, dict) else {}
+    sharpe, skewness, kurtosis = (defined(found.get(name)) for name in ("sharpe_per_day", "skewness", "kurtosis"))
+    observations = found.get("observations")
     return deflated_sharpe(
-        moments["sharpe_per_day"],
-        observations=moments["observations"],
-        skewness=moments["skewness"],
-        kurtosis=moments["kurtosis"],
+        sharpe,
+        observations=observations if type(observations) is int else 0,
+        skewness=skewness,
+        kurtosis=kurtosis,
         trials=trials,
         variance=variance,
     )
+
+
+def defined(value: object) -> float | None:
+    """Return a figure of an outcome if it is one that can be computed with, and None if not."""
+    return value if isinstance(value, float) and abs(value) < _MOST else None

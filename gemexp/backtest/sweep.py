@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gemexp.backtest import tracking
-from gemexp.backtest.deflated import deflated_from_moments
+from gemexp.backtest.deflated import defined, deflated_from_moments
 from gemexp.backtest.outcome import canonical
 from gemexp.backtest.sweep_plan import Plan, Planned, chunks
 from gemexp.backtest.sweep_pool import blocked_interrupt, cores, deferred_interrupt, workers
@@ -23,7 +23,7 @@ from gemexp.backtest.sweep_worker import Done, Failure, Job, PanelSource, work
 from gemexp.config import ExperimentConfig
 from gemexp.environment import surroundings
 from gemexp.errors import Corrupt, InvalidInput, NotFound
-from gemexp.notation import inline
+from gemexp.notation import inline, visible
 from gemexp.registry import ExperimentRegistry
 
 # Chunks at work or waiting for each worker: enough that none idles while results are written.
@@ -85,7 +85,7 @@ class Sweep:
             number: self.figures.get(number) or _stored_figures(registry, result.outcome_hash)
             for number, result in self.results.items()
         }
-        known = {self.results[number].config_hash: found[1].get("sharpe_per_day") for number, found in figures.items()}
+        known = {self.results[number].config_hash: defined(found[1].get("sharpe_per_day")) for number, found in figures.items()}
         tried = tracking.tried(registry, self.plan.panel.digest, known=known)
         found = []
         for number, result in self.results.items():
@@ -271,12 +271,14 @@ class _Runner:
 
 def settings_text(settings: dict[str, Any]) -> str:
     """Return the settings of a combination on one line: ``k=5, walk=30d``."""
-    return ", ".join(f"{name}={value if isinstance(value, str) else inline(value)}" for name, value in settings.items())
+    shown = {name: visible(value) if isinstance(value, str) else inline(value) for name, value in settings.items()}
+    return ", ".join(f"{visible(name)}={value}" for name, value in shown.items())
 
 
 def _stored_figures(registry: ExperimentRegistry, outcome_hash: str) -> tuple[float | None, dict[str, Any]]:
     try:
         outcome = registry.outcome(outcome_hash)
-        return outcome.metrics.get("sharpe"), outcome.details["summary"]["moments"]
-    except (NotFound, Corrupt, KeyError):  # damaged, which fsck tells, or recorded by hand
+        moments = outcome.details["summary"]["moments"]
+        return outcome.metrics.get("sharpe"), moments if isinstance(moments, dict) else {}
+    except (NotFound, Corrupt, KeyError, TypeError):  # damaged, which fsck tells, or recorded by hand
         return None, {}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from statistics import variance
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gemexp.backtest.deflated import defined
 from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt, NotFound
 from gemexp.outcome import StoredOutcome, data_key
@@ -190,4 +191,4 @@ def _sharpe_per_day(of: dict[str, Any]) -> float | None:
     value: Any = of
     for step in ("summary", "moments", "sharpe_per_day"):
         value = value.get(step) if isinstance(value, dict) else None
-    return value if isinstance(value, float) and value == value else None
+    return defined(value)

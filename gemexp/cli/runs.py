@@ -150,7 +150,9 @@ def _run_line(run: Run, metrics: dict[str, float | None], *, disputed: bool) -> 
 
 def _deflated(registry: ExperimentRegistry, ranked: list[Ranked]) -> list[float | None]:
     """Return the deflated Sharpe ratio of each backtest's outcome; None for other outcomes."""
-    backtests = [one for one in ranked if "result_digest" in one.outcome.details]
+    backtests = [
+        one for one in ranked if isinstance(one.outcome.data, str) and "result_digest" in one.outcome.details
+    ]
     if not backtests:
         return [None] * len(ranked)
     from gemexp.backtest.deflated import deflated_from_moments
@@ -159,7 +161,8 @@ def _deflated(registry: ExperimentRegistry, ranked: list[Ranked]) -> list[float 
     trials = {panel: tried(registry, panel) for panel in {one.outcome.data for one in backtests}}
     values = {}
     for one in backtests:
-        known, moments = trials[one.outcome.data], one.outcome.details["summary"]["moments"]
+        known, summary = trials[one.outcome.data], one.outcome.details.get("summary")
+        moments = summary.get("moments") if isinstance(summary, dict) else None
         value = deflated_from_moments(moments, trials=known.number, variance=known.variance)
         values[one.outcome_hash] = None if value is None else float(f"{value:.10g}")  # as in summary.json
     return [values.get(one.outcome_hash) for one in ranked]
