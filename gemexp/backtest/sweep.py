@@ -85,7 +85,10 @@ class Sweep:
             number: self.figures.get(number) or _stored_figures(registry, result.outcome_hash)
             for number, result in self.results.items()
         }
-        known = {self.results[number].config_hash: defined(found[1].get("sharpe_per_day")) for number, found in figures.items()}
+        known = {
+            self.results[number].config_hash: defined(found[1].get("sharpe_per_day"))
+            for number, found in figures.items()
+        }
         tried = tracking.tried(registry, self.plan.panel.digest, known=known)
         found = []
         for number, result in self.results.items():
