@@ -1,15 +1,21 @@
-"""What a run ran in: Python, packages, the commit of the code, who started it. Nothing that names the machine."""
+"""What a run ran in: Python, packages, the commit of the code and what differs from it, who started it.
+
+Nothing that names the machine.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from functools import cache
 from typing import Any, NamedTuple
 
-from gemexp.errors import EngineFailed
+from gemexp.errors import EngineFailed, InvalidInput
 from gemexp.git import Repository
+
+MAX_PATCH_BYTES = 16 * 1024 * 1024
 
 _GIT_SECONDS = 20.0
 _ALL_BUT_STORES = ("--", ":/", ":(exclude,glob,top)**/.gemexp/**")
@@ -22,16 +28,30 @@ class Surroundings(NamedTuple):
         environment: See `environment`.
         code: See `code_version`.
         by: See `user`.
+        installed: See `installed`; None if not told.
+        patch: See `patch`; None if not kept.
     """
 
     environment: dict[str, Any]
     code: dict[str, Any] | None
     by: str | None
+    installed: bytes | None = None
+    patch: bytes | None = None
 
 
-def surroundings() -> Surroundings:
-    """Return what a run that starts or ends now runs in."""
-    return Surroundings(environment(), code_version(), user())
+def surroundings(*, with_patch: bool = False) -> Surroundings:
+    """Return what a run that starts or ends now runs in.
+
+    Args:
+        with_patch: Also what differs from the commit that is checked out.
+
+    Raises:
+        InvalidInput: More differs than can be kept.
+        EngineFailed: git cannot say what differs.
+    """
+    code = code_version()
+    kept = patch() if with_patch and code is not None and code["dirty"] else None
+    return Surroundings(environment(), code, user(), installed(), kept)
 
 
 @cache
@@ -52,9 +72,47 @@ def environment() -> dict[str, Any]:
         "implementation": platform.python_implementation(),
         "machine": platform.machine(),
         "packages": packages,
+        "platform": platform.platform(),
         "python": platform.python_version(),
         "system": platform.system(),
     }
+
+
+@cache
+def installed() -> bytes:
+    """Return the installed distributions, whether they are loaded or not, as sorted lines ``name==version``."""
+    from importlib.metadata import distributions
+
+    found: dict[str, str] = {}
+    for distribution in distributions():
+        name = distribution.metadata["Name"]
+        if name:  # what comes first on the path is what is imported
+            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items())).encode()
+
+
+def packages_in(listed: bytes) -> dict[str, str]:
+    """Return the versions by name that `installed` wrote down."""
+    pairs = (line.partition("==") for line in listed.decode("utf-8", "replace").splitlines())
+    return {name: version for name, equals, version in pairs if equals}
+
+
+def patch(folder: str | None = None) -> bytes:
+    """Return how tracked files differ from the commit that is checked out, as ``git apply`` takes it.
+
+    Files that git does not track are not in it, nor is what lies in a store.
+
+    Raises:
+        InvalidInput: It takes more than 16 MiB.
+        EngineFailed: git cannot say it.
+    """
+    found = Repository(folder or os.curdir).patch(_ALL_BUT_STORES, limit=MAX_PATCH_BYTES)
+    if found is None:
+        raise InvalidInput(
+            f"what differs from the commit takes more than {MAX_PATCH_BYTES} bytes",
+            hint="commit it, or leave out --patch",
+        )
+    return found
 
 
 def code_version(folder: str | None = None) -> dict[str, Any] | None:

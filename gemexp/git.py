@@ -141,6 +141,35 @@ class Repository:
         found = self.lines("status", "--porcelain", *options, "--", *([f":(literal){prefix}/"] if prefix else []))
         return [(one[:2], one[3 + start :]) for one in found]
 
+    def patch(self, scope: Iterable[str], *, limit: int) -> bytes | None:
+        """Return how tracked files differ from the commit that is checked out; None if that takes more than ``limit``.
+
+        Args:
+            scope: ``--`` and what to look at.
+            limit: How many bytes are taken.
+
+        Raises:
+            EngineFailed: git cannot say it.
+        """
+        command = ("diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
+        plain = ("--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=all", "HEAD", *scope)
+        with self._open(*command, *plain) as process:
+            if process.stdout is None or process.stderr is None:  # never so; for the type checker
+                raise EngineFailed("git has no pipes")
+            found = process.stdout.read(limit + 1)
+            if len(found) > limit:
+                process.kill()
+                return None
+            told = process.stderr.read()
+        if process.returncode:
+            raise _failed(command, told)
+        return found
+
+    def setting(self, name: str) -> str | None:
+        """Return a setting that is a path, with ``~`` written out; None where it is not set."""
+        found = self.ask("config", "--type=path", "--get", name, accept=(0, 1, 128))
+        return os.fsdecode(found).rstrip("\n") or None
+
     def ignores(self, path: str) -> bool:
         """Tell whether a path within the work tree is one that git is told to ignore."""
         return bool(self.ask("check-ignore", "-z", "--stdin", data=os.fsencode(path) + b"\0", accept=(0, 1)))
@@ -228,6 +257,19 @@ class Repository:
             )
         if done.returncode:
             raise _failed(tuple(command), done.stderr)
+
+    def _open(self, *command: str) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(  # noqa: S603 - the program is git, the arguments are ours
+                [*_GIT, *_NO_HOOKS, *command],
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            raise _no_git(error, self.folder) from None
 
     def _cat_file(self) -> subprocess.Popen[bytes]:
         try:

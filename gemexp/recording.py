@@ -14,6 +14,7 @@ from gemexp.config import ExperimentConfig, now
 from gemexp.digest import hash_bytes
 from gemexp.environment import Surroundings
 from gemexp.errors import InvalidInput
+from gemexp.executing import Command
 from gemexp.notation import inline
 from gemexp.outcome import StoredOutcome, check_metrics, data_key
 from gemexp.store import objects, records
@@ -37,6 +38,7 @@ class RunParts(TypedDict, total=False):
         started: When it began, ISO 8601; now if not given.
         duration: How long it took, in seconds.
         verifies: Hash of the outcome that this run was to give again.
+        command: How it can be run again.
     """
 
     artifacts: Mapping[str, Artifact]
@@ -45,6 +47,7 @@ class RunParts(TypedDict, total=False):
     started: str
     duration: float
     verifies: str
+    command: Command
 
 
 class Finished(NamedTuple):
@@ -58,6 +61,7 @@ class Finished(NamedTuple):
         started: When it began, ISO 8601.
         duration: How long it took, in seconds; None if not measured.
         verifies: Hash of the outcome that it was to give again.
+        command: How it can be run again, as its record says it.
     """
 
     config: ExperimentConfig
@@ -67,6 +71,7 @@ class Finished(NamedTuple):
     started: str
     duration: float | None
     verifies: str | None
+    command: dict[str, Any] | None = None
 
 
 def finish(config: ExperimentConfig, metrics: Mapping[str, float | None], **parts: Unpack[RunParts]) -> Finished:
@@ -77,7 +82,7 @@ def finish(config: ExperimentConfig, metrics: Mapping[str, float | None], **part
     Raises:
         InvalidInput: A part cannot be stored.
     """
-    contents = {name: _content(name, artifact) for name, artifact in parts.get("artifacts", {}).items()}
+    contents = {name: content(name, artifact) for name, artifact in parts.get("artifacts", {}).items()}
     hashes = {name: hash_bytes(content) for name, content in contents.items()}
     registering.validate(config)
     outcome = StoredOutcome(
@@ -95,11 +100,17 @@ def finish(config: ExperimentConfig, metrics: Mapping[str, float | None], **part
         started=parts.get("started", now()),
         duration=float(parts["duration"]) if "duration" in parts else None,
         verifies=parts.get("verifies"),
+        command=parts["command"].to_dict() if "command" in parts else None,
     )
 
 
 def record(
-    folder: Folder, config: ExperimentConfig, metrics: Mapping[str, float | None], **parts: Unpack[RunParts]
+    folder: Folder,
+    config: ExperimentConfig,
+    metrics: Mapping[str, float | None],
+    *,
+    surroundings: Surroundings | None = None,
+    **parts: Unpack[RunParts],
 ) -> str:
     """Store an outcome and the record of the run that had it; the configuration is registered if it is not yet.
 
@@ -107,6 +118,7 @@ def record(
         folder: The store.
         config: What was run.
         metrics: Number by name.
+        surroundings: What it ran in; what is so now if not given.
         **parts: See `RunParts`.
 
     Returns:
@@ -116,7 +128,7 @@ def record(
         InvalidInput: A part cannot be stored; nothing was written.
         StoreUnwritable: The file system refused.
     """
-    return record_all(folder, [finish(config, metrics, **parts)])[0]
+    return record_all(folder, [finish(config, metrics, **parts)], surroundings=surroundings)[0]
 
 
 def record_all(folder: Folder, finished: Iterable[Finished], *, surroundings: Surroundings | None = None) -> list[str]:
@@ -151,6 +163,8 @@ def _record_batch(folder: Folder, finished: list[Finished], around: Surroundings
         for one in finished:
             for content in one.artifacts.values():
                 objects.put(batch, content)
+        installed = None if around.installed is None else objects.put(batch, around.installed)
+        patch = None if around.patch is None else objects.put(batch, around.patch)
         outcomes = [objects.put(batch, one.outcome) for one in finished]
         for one, outcome in zip(finished, outcomes, strict=True):
             run = Run(
@@ -163,6 +177,9 @@ def _record_batch(folder: Folder, finished: list[Finished], around: Surroundings
                 code=around.code,
                 by=around.by,
                 verifies=one.verifies,
+                command=one.command,
+                installed=installed,
+                patch=patch,
             )
             records.run(batch, run)
     return outcomes
@@ -221,17 +238,22 @@ class ActiveRun:
             )
 
 
-def _content(name: str, artifact: Artifact) -> bytes:
+def content(name: str, artifact: Artifact) -> bytes:
+    """Return what an artifact holds.
+
+    Raises:
+        InvalidInput: It cannot be read, is too large, or its name is none.
+    """
     if not name or "/" in name or "\0" in name or name in (".", ".."):
         raise InvalidInput(f"{inline(name)} is not a name for an artifact", hint="name it as a file, without a folder")
     if isinstance(artifact, bytes):
-        content = artifact
+        found = artifact
     else:
         with formats.open_file(os.fspath(artifact)) as file:
-            content = file.read(objects.MAX_OBJECT_BYTES + 1)
-    if len(content) > objects.MAX_OBJECT_BYTES:
+            found = file.read(objects.MAX_OBJECT_BYTES + 1)
+    if len(found) > objects.MAX_OBJECT_BYTES:
         raise InvalidInput(
             f"the artifact {inline(name)} is larger than {objects.MAX_OBJECT_BYTES} bytes",
             hint="keep large files elsewhere, and their hash in the metrics' details",
         )
-    return content
+    return found

@@ -73,13 +73,14 @@ _COMMANDS = {
     "plot": "sweep",
     "record": "runs",
     "restore": "removal",
+    "run": "running",
     "runs": "runs",
     "search": "listing",
     "show": "show",
     "sweep": "sweep",
     "tag": "labels",
     "undo": "history",
-    "verify": "backtest",
+    "verify": "verify",
 }
 
 

@@ -9,12 +9,13 @@ import click
 from gemexp.errors import InvalidInput
 
 
-def confirm(question: str, *, otherwise: str) -> None:
+def confirm(question: str, *, otherwise: str, option: str = "--force") -> None:
     """Ask on standard error, and go on only after a yes.
 
     Args:
         question: What to ask.
         otherwise: What to say after any other answer.
+        option: What saves the question.
 
     Raises:
         InvalidInput: The answer was no, or none.
@@ -24,4 +25,4 @@ def confirm(question: str, *, otherwise: str) -> None:
     if not answer.endswith("\n"):
         click.echo(err=True)
     if answer.strip().lower() not in ("y", "yes"):
-        raise InvalidInput(otherwise, hint="answer y, or use --force")
+        raise InvalidInput(otherwise, hint=f"answer y, or use {option}")

@@ -1,4 +1,4 @@
-"""``gemexp backtest`` and ``gemexp verify``: a configuration on a panel of prices, and the same once more."""
+"""``gemexp backtest``, and running one again: a configuration on a panel of prices."""
 
 from __future__ import annotations
 
@@ -160,18 +160,8 @@ def backtest_command(
         page(findings.lines(done.summary, sample=data is None, folder=done.folder, returns=curve))
 
 
-@click.command()
-@click.argument("rev", shell_complete=complete_revision)
-@click.option("--data", metavar="PANEL", type=click.Path(), help=f"{_DATA_HELP} By default the sample in the package.")
-@click.option("--sort", is_flag=True, help="Accept a panel that is not in order of date and asset.")
-@json_option
-@pass_session
-def verify_command(session: Session, *, rev: str, data: str | None, sort: bool, as_json: bool) -> int:
-    """Run a recorded backtest again, and say whether the same comes out.
-
-    Takes configuration and parameters from the store, and the panel that has the recorded digest. Exits with 0 if
-    the outcome is the same, and with 1, after a diff of the figures, if it is not. The verdict is recorded as a run.
-    """
+def verify(session: Session, rev: str, data: str | None, *, sort: bool, as_json: bool) -> int:
+    """Run a recorded backtest again, on the sample or on a panel in a file; return the exit code."""
     needs_numpy()
     from gemexp.backtest import verification
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gemexp.store.records import Run
 
 _SHOWN_METRICS = 4
+_KEYS = {"config": "config_hash", "record": "run"}  # what JSON calls a run's fields
 
 
 @click.command()
@@ -28,27 +29,55 @@ _SHOWN_METRICS = 4
 @click.option("-m", "--metric", "metrics", metavar="NAME=NUMBER", multiple=True, help="A figure that came out.")
 @click.option("-a", "--artifact", "artifacts", metavar="FILE", multiple=True, type=click.Path(), help="A file of it.")
 @click.option("--data", metavar="TEXT", help="What it ran on, such as a data set's digest.")
+@click.option(
+    "--data-file",
+    "inputs",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(),
+    help="A file it ran on; its digest is kept.",
+)
+@click.option("--patch", is_flag=True, help="Keep how files differ from the commit of the code.")
 @json_option
 @pass_session
 def record_command(
-    session: Session, *, rev: str, metrics: tuple[str, ...], artifacts: tuple[str, ...], data: str | None, as_json: bool
+    session: Session,
+    *,
+    rev: str,
+    metrics: tuple[str, ...],
+    artifacts: tuple[str, ...],
+    data: str | None,
+    inputs: tuple[str, ...],
+    patch: bool,
+    as_json: bool,
 ) -> None:
     """Record what came out of a configuration.
 
-    Stores the outcome of REV, and that it was run now, with Python, packages and the commit of the code.
+    Stores the outcome of REV, and that it was run now, with Python, packages and the commit of the code. What is run by
+    gemexp run is recorded with its command besides.
 
     \b
     gemexp record 3f2a9c --metric sharpe=1.2 --metric max_drawdown=0.1 --artifact model.txt
     """
+    from gemexp import environment, executing
+
     if not metrics and not artifacts:
         raise UsageError("nothing to record", hint="name a --metric or an --artifact")
+    if data is not None and inputs:
+        raise UsageError("--data and --data-file exclude each other", hint="name one of them")
     files = {os.path.basename(name): name for name in artifacts}
     if len(files) != len(artifacts):
         raise UsageError("two artifacts have the same file name", hint="rename one of them")
     figures = dict(_metric(text) for text in metrics)
     registry = session.open(writing=True)
     config_hash = registry.resolve(rev)
-    outcome_hash = registry.record(config_hash, figures, artifacts=files, data=data)
+    outcome_hash = registry.record(
+        config_hash,
+        figures,
+        surroundings=environment.surroundings(with_patch=patch),
+        artifacts=files,
+        data=executing.digests(executing.by_name(inputs, "data files")) or data,
+    )
     if as_json:
         echo_json({"config_hash": config_hash, "outcome_hash": outcome_hash})
     else:
@@ -64,8 +93,8 @@ def record_command(
 def runs_command(session: Session, *, rev: str | None, where: str | None, limit: int, as_json: bool) -> None:
     """List runs, newest first.
 
-    Of REV, or of all configurations: when, which outcome, what came out. A run marked with ! is one of a
-    configuration that has had different outcomes on the same data.
+    Of REV, or of all configurations: configuration, outcome, the run's own name, when, what came out. A run marked with
+    ! is one of a configuration that has had different outcomes on the same data.
     """
     registry = session.open()
     found = registry.runs(rev, where=where)[:limit]
@@ -74,7 +103,7 @@ def runs_command(session: Session, *, rev: str | None, where: str | None, limit:
     if as_json:
         content = [
             {
-                **{("config_hash" if name == "config" else name): value for name, value in run._asdict().items()},
+                **{_KEYS.get(name, name): value for name, value in run._asdict().items()},
                 "metrics": metrics[run.outcome],
                 "reproducible": run.data not in disputed[run.config],
             }
@@ -144,7 +173,7 @@ def _run_line(run: Run, metrics: dict[str, float | None], *, disputed: bool) -> 
     code = "" if run.code is None else f"  {str(run.code.get('commit'))[:7]}{'+' if run.code.get('dirty') else ''}"
     verifies = "" if run.verifies is None else f"  {'same' if run.verifies == run.outcome else 'DIFFERENT'}"
     when = visible(run.created_at[:19].replace("T", " "))
-    hashes = f"{click.style(short(run.config), fg='yellow')} {short(run.outcome)}"
+    hashes = f"{click.style(short(run.config), fg='yellow')} {short(run.outcome)}  {short(run.record)}"
     return f"{mark} {hashes}  {when}{took}{visible(code)}{verifies}  {metric_text(metrics)}".rstrip()
 
 

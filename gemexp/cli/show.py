@@ -64,13 +64,21 @@ def show_command(session: Session, *, rev: str, as_yaml: bool, raw: bool, as_jso
 @click.argument("first", metavar="REV1", shell_complete=complete_revision)
 @click.argument("second", metavar="REV2", required=False, shell_complete=complete_revision)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if they differ.")
+@click.option("--runs", "of_runs", is_flag=True, help="Of two runs: environment, code, data and what came out.")
 @click.option("--format", "form", type=click.Choice(["text", "md", "json"]), help="Print text, Markdown or JSON.")
 @json_option
 @pass_session
 def diff_command(
-    session: Session, *, first: str, second: str | None, exit_code: bool, form: str | None, as_json: bool
+    session: Session,
+    *,
+    first: str,
+    second: str | None,
+    exit_code: bool,
+    of_runs: bool,
+    form: str | None,
+    as_json: bool,
 ) -> int:
-    """Show what differs between two configurations, or two revisions of git.
+    """Show what differs between two configurations, two runs, or two revisions of git.
 
     From REV1 to REV2: added, removed and changed values, with the change of numbers. If both have been run, what came
     out of them follows: the metrics that differ, of outcomes on the same data where there are such.
@@ -78,12 +86,23 @@ def diff_command(
     A..B are revisions of git: the experiments, tags, descriptions, names and runs that the store in B has over that in
     A; A...B since the commit that both come from. A side that is left out is HEAD.
 
+    With --runs, each is a run by its name, as gemexp runs lists it, or a configuration's newest run; REV1 alone stands
+    for its newest run but one and its newest.
+
     \b
     gemexp diff 3f2a9c baseline
+    gemexp diff --runs 3f2a9c
     gemexp diff main..feature --format=md
     """
     if as_json and form not in (None, "json"):
         raise UsageError("--json and --format exclude each other", hint="leave one of them out")
+    if of_runs:
+        if form == "md":
+            raise UsageError("--format=md goes with revisions of git", hint="gemexp diff A..B --format=md")
+        from gemexp.cli.running import print_run_changes
+
+        as_json = as_json or form == "json"
+        return print_run_changes(session, first, second, exit_code=exit_code, as_json=as_json)
     if second is None:
         if ".." not in first:
             raise click.UsageError("Missing argument 'REV2'.", click.get_current_context())

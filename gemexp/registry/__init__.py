@@ -12,11 +12,11 @@ from gemexp.paths import parse_path
 from gemexp.query import scan
 from gemexp.registering import Registered
 from gemexp.registry.equivalence import Equivalence
+from gemexp.registry.executing import Executing
 from gemexp.registry.history import History
 from gemexp.registry.indexing import Indexing
 from gemexp.registry.labels import Labels
 from gemexp.registry.names import Names
-from gemexp.registry.runs import Runs
 from gemexp.registry.tables import Tables
 from gemexp.registry.upkeep import Upkeep
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gemexp.query.syntax import Query
 
 
-class ExperimentRegistry(Equivalence, History, Indexing, Labels, Names, Runs, Tables, Upkeep):
+class ExperimentRegistry(Equivalence, Executing, History, Indexing, Labels, Names, Tables, Upkeep):
     """An opened store.
 
     Args:

@@ -24,13 +24,19 @@ class Runs(OpenedStore):
     """Runs and outcomes of an opened store."""
 
     def record(
-        self, config: ExperimentConfig | str, metrics: Mapping[str, float | None], **parts: Unpack[RunParts]
+        self,
+        config: ExperimentConfig | str,
+        metrics: Mapping[str, float | None],
+        *,
+        surroundings: Surroundings | None = None,
+        **parts: Unpack[RunParts],
     ) -> str:
         """Store what came out of a configuration, and that it was run; return the outcome's hash.
 
         Args:
             config: A configuration, registered if it is not yet, or a revision.
             metrics: Number by name; None for one that is not defined.
+            surroundings: What it ran in, see `gemexp.environment.surroundings`; what is so now if not given.
             **parts: Artifacts, data and more, see `gemexp.recording.RunParts`.
 
         Raises:
@@ -38,7 +44,7 @@ class Runs(OpenedStore):
         """
         from gemexp import recording
 
-        return recording.record(self._folder, self._config(config), metrics, **parts)
+        return recording.record(self._folder, self._config(config), metrics, surroundings=surroundings, **parts)
 
     def record_all(self, finished: Iterable[Finished], *, surroundings: Surroundings | None = None) -> list[str]:
         """Store what `gemexp.recording.finish` made of many runs, as `gemexp.recording.record_all` does."""

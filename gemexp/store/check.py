@@ -239,6 +239,10 @@ class _Checker:
             self._references.refer(OUTCOME_KIND, record["outcome"], path)
             if record["data"] is not None:
                 self._note_outcome(record["config"], record["data"], record["outcome"])
+        elif record["$"] == kinds.SIGNATURE:
+            self._references.refer(OUTCOME_KIND, record["outcome"], path)
+        for further in kinds.objects_of(record):
+            self._references.use(further, path)
         if record["$"] != kinds.ALIAS:
             self._references.record(name.config)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from gemexp.errors import Corrupt, NotFound
 from gemexp.outcome import StoredOutcome
-from gemexp.store import durable, layout, names, objects, pack_format, packing, records, sets
+from gemexp.store import durable, kinds, layout, names, objects, pack_format, packing, records, sets
 from gemexp.store.files import Folder
 from gemexp.store.standing import is_deleted
 
@@ -101,9 +101,9 @@ def recover(folder: Folder, prefix: str) -> list[str]:
     for config, trash in found.items():
         own = records.names_with_prefix(_opened(folder, trash), f"{config}-")
         _put_back(folder, trash, _own_paths(config, list(own)))
-        for run in records.metadata(folder, config).runs:
-            _put_back(folder, trash, [layout.object_path(run.outcome)])
-            _put_back(folder, trash, [layout.object_path(one) for one in _artifacts(folder, run.outcome)])
+        metadata = records.metadata(folder, config)
+        _put_back(folder, trash, map(layout.object_path, _outcomes(metadata)))
+        _put_back(folder, trash, map(layout.object_path, _used_by(folder, metadata)))
     return sorted(found)
 
 
@@ -180,17 +180,17 @@ def _size(folder: Folder, path: str) -> int:
 
 
 def _add_outcomes(folder: Folder, plan: dict[str, list[str]], kept: list[Kept], tracked: frozenset[str]) -> None:
-    """Add outcomes, and artifacts that no outcome of another config names."""
-    outcomes = {config: dict.fromkeys(run.outcome for run in records.metadata(folder, config).runs) for config in plan}
-    if not any(outcomes.values()):
+    """Add outcomes, and artifacts and other objects that no other config uses."""
+    used = {config: _used_by(folder, records.metadata(folder, config)) for config in plan}
+    if not any(used.values()):
         return
-    in_use = set()
+    in_use: set[str] = set()
     for config, metadata in records.all_metadata(folder):
         if config not in plan:
-            in_use |= _named_by(folder, (run.outcome for run in metadata.runs))
-    for config, found in outcomes.items():
-        objects_of = [name for name in dict.fromkeys([*found, *_named_by(folder, found)]) if name not in in_use]
-        paths = [path for path in map(layout.object_path, objects_of) if folder.exists(path)]
+            in_use.update(_used_by(folder, metadata))
+    for config, found in used.items():
+        paths = [path for path in map(layout.object_path, found) if folder.exists(path)]
+        paths = [path for path in paths if path.rpartition("/")[2] not in in_use]
         reason = _reason_not_to_touch(folder, paths, tracked)
         if reason is not None:
             kept.append(Kept(config, reason))
@@ -251,12 +251,26 @@ def _needed_since(folder: Folder, known: set[bytes]) -> list[str]:
     for name in records.all_names(folder):
         if bytes.fromhex(name.record) not in known:
             try:
-                outcome = records.read(folder, name).get("outcome")
+                record = records.read(folder, name)
             except Corrupt:
                 continue
-            needed |= {name.config, *([outcome] if outcome else [])}
+            outcome = record.get("outcome")
+            needed |= {name.config, *([outcome] if outcome else []), *kinds.objects_of(record)}
     # An outcome that is back itself names artifacts.
     return [layout.object_path(one) for one in sorted(needed | _named_by(folder, needed))]
+
+
+def _used_by(folder: Folder, metadata: records.Metadata) -> list[str]:
+    """Return the objects that a config's records name, and its outcomes' artifacts; outcomes first."""
+    outcomes = _outcomes(metadata)
+    further = [name for run in metadata.runs for name in run.objects]
+    further += [name for check in metadata.checks for name in check.objects]
+    return list(dict.fromkeys([*outcomes, *sorted(_named_by(folder, outcomes)), *further]))
+
+
+def _outcomes(metadata: records.Metadata) -> list[str]:
+    found = [run.outcome for run in metadata.runs] + [signature.outcome for signature in metadata.signatures]
+    return list(dict.fromkeys(found))
 
 
 def _named_by(folder: Folder, outcomes: Iterable[str]) -> set[str]:

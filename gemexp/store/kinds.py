@@ -13,16 +13,19 @@ PUT = "gemexp/put@1"
 DESCRIPTION = "gemexp/description@1"
 RUN = "gemexp/run@1"
 ALIAS = "gemexp/alias@1"
+SIGNATURE = "gemexp/signature@1"
+CHECK = "gemexp/check@1"
 MOVE = "gemexp/move@1"
 
 _OPTIONAL_TEXT = (str, type(None))
+_OPTIONAL_MAP = (dict, type(None))
 _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     PUT: {"config": str, "created_at": str, "description": str, "parents": list},
     DESCRIPTION: {"config": str, "created_at": str, "description": str, "supersedes": list},
     ALIAS: {"alias": str, "config": str, "created_at": str},
     RUN: {
         "by": _OPTIONAL_TEXT,
-        "code": (dict, type(None)),
+        "code": _OPTIONAL_MAP,
         "config": str,
         "created_at": str,
         "data": _OPTIONAL_TEXT,
@@ -30,6 +33,23 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
         "environment": dict,
         "outcome": str,
         "verifies": _OPTIONAL_TEXT,
+    },
+    SIGNATURE: {
+        "config": str,
+        "created_at": str,
+        "outcome": str,
+        "signature": str,
+        "statement": dict,
+    },
+    CHECK: {
+        "by": _OPTIONAL_TEXT,
+        "code": _OPTIONAL_MAP,
+        "config": str,
+        "created_at": str,
+        "environment": dict,
+        "pipeline": str,
+        "settings": dict,
+        "verdicts": dict,
     },
     MOVE: {
         "by": _OPTIONAL_TEXT,
@@ -40,8 +60,14 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
         "supersedes": list,
     },
 }
+# Fields that a record may lack: there was nothing to say.
+_FURTHER: dict[str, dict[str, type]] = {
+    RUN: {"command": dict, "installed": str, "patch": str},
+    CHECK: {"installed": str},
+}
 _SUBJECTS = {ALIAS: "alias", MOVE: "name"}
-_HASHES = ("config", "outcome", "verifies", "restores")
+_OBJECTS = ("installed", "patch")
+_HASHES = ("config", "outcome", "verifies", "restores", *_OBJECTS)
 _LISTS_OF_HASHES = ("parents", "supersedes")
 
 
@@ -60,10 +86,19 @@ def read(data: bytes, record_hash: str, about: str) -> dict[str, Any]:
     Raises:
         Corrupt: It is damaged, of an unknown kind, lacks a field, or is about something else.
     """
-    actual = hash_bytes(data)
-    if actual != record_hash:
-        raise Corrupt("is damaged: its content has another hash", expected=record_hash, actual=actual)
+    _check_hash(data, record_hash)
     return check(canonical.decode(data), about)
+
+
+def read_proven(data: bytes, record_hash: str) -> dict[str, Any]:
+    """Return the record that bytes are which `read` accepted before, if they still have their hash.
+
+    Raises:
+        Corrupt: They have another.
+    """
+    _check_hash(data, record_hash)
+    record: dict[str, Any] = canonical.decode_proven(data)
+    return record
 
 
 def check(value: Any, about: str) -> dict[str, Any]:
@@ -85,6 +120,9 @@ def check(value: Any, about: str) -> dict[str, Any]:
     for name, expected in fields.items():
         if name not in record or not isinstance(record[name], expected):
             raise Corrupt(f"lacks '{name}', or has it of another type")
+    for name, expected in _FURTHER.get(kind, {}).items():
+        if name in record and not isinstance(record[name], expected):
+            raise Corrupt(f"has '{name}' of another type")
     if record[_SUBJECTS.get(kind, "config")] != about:
         raise Corrupt("is about something else than its file name says")
     related = [record.get(name) for name in _HASHES]
@@ -96,3 +134,14 @@ def check(value: Any, about: str) -> dict[str, Any]:
     except InvalidInput:
         raise Corrupt("has a time that is not ISO 8601") from None
     return record
+
+
+def objects_of(record: dict[str, Any]) -> list[str]:
+    """Return the further objects that a record names: neither config nor outcome, but bytes of any kind."""
+    return [record[name] for name in _OBJECTS if isinstance(record.get(name), str)]
+
+
+def _check_hash(data: bytes, record_hash: str) -> None:
+    actual = hash_bytes(data)
+    if actual != record_hash:
+        raise Corrupt("is damaged: its content has another hash", expected=record_hash, actual=actual)

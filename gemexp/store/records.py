@@ -1,10 +1,12 @@
 """Index records: immutable metadata about a config, named by the config and by their own SHA-256.
 
-Four kinds, each a canonical map:
+Six kinds, each a canonical map:
 
 - ``gemexp/put@1``: someone registered the config, at this time, with this description, as a variant of these parents.
 - ``gemexp/description@1``: someone changed the description; names the records it supersedes.
 - ``gemexp/run@1``: someone ran the config, with this outcome.
+- ``gemexp/signature@1``: someone signed an outcome of the config.
+- ``gemexp/check@1``: someone checked properties of a pipeline on the config.
 - ``gemexp/alias@1``: an older hash means this config; filed under the older hash.
 
 The current description is the one that no other record supersedes. Two such, after a merge, are both kept; the
@@ -14,7 +16,7 @@ newest is shown, and the next change supersedes both.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from gemexp import canonical
 from gemexp.config import instant, now
@@ -38,6 +40,10 @@ class Run(NamedTuple):
         code: Commit of the code, and whether files differed from it; None outside git.
         by: Who ran it, as git knows them.
         verifies: The outcome that this run was to give again; None for an ordinary run.
+        command: How it can be run again, see `gemexp.executing.Command`; None if not said.
+        installed: Hash of the object that lists the installed packages; None if not said.
+        patch: Hash of the object that says how files differed from the commit; None if not kept.
+        record: Hash of the record, which names the run; empty before it is recorded.
     """
 
     config: str
@@ -49,6 +55,71 @@ class Run(NamedTuple):
     code: dict[str, Any] | None
     by: str | None
     verifies: str | None
+    command: dict[str, Any] | None = None
+    installed: str | None = None
+    patch: str | None = None
+    record: str = ""
+
+    @property
+    def objects(self) -> list[str]:
+        """The objects that it names beside the outcome and its artifacts."""
+        return [name for name in (self.installed, self.patch) if name]
+
+
+class Signature(NamedTuple):
+    """Someone's signature under an outcome.
+
+    Args:
+        config: Hash of the config.
+        outcome: Hash of the outcome.
+        created_at: When it was signed, as the signer says.
+        statement: What was signed: the bytes are its canonical encoding.
+        signature: As ``ssh-keygen -Y sign`` writes it.
+        record: Hash of the record.
+    """
+
+    config: str
+    outcome: str
+    created_at: str
+    statement: dict[str, Any]
+    signature: str
+    record: str = ""
+
+
+class Check(NamedTuple):
+    """What checking properties of a pipeline on a config came to.
+
+    Args:
+        config: Hash of the config.
+        created_at: When the check began, ISO 8601.
+        pipeline: ``module:function``.
+        settings: How it was checked: number of runs, tolerances and so on.
+        verdicts: Map of what each property came to, by its name.
+        environment: As of a run.
+        code: As of a run.
+        by: As of a run.
+        installed: As of a run.
+        record: Hash of the record.
+    """
+
+    config: str
+    created_at: str
+    pipeline: str
+    settings: dict[str, Any]
+    verdicts: dict[str, Any]
+    environment: dict[str, Any]
+    code: dict[str, Any] | None
+    by: str | None
+    installed: str | None = None
+    record: str = ""
+
+    @property
+    def objects(self) -> list[str]:
+        """The objects that it names."""
+        return [self.installed] if self.installed else []
+
+
+_Made = TypeVar("_Made", Run, Signature, Check)
 
 
 class Metadata(NamedTuple):
@@ -62,6 +133,8 @@ class Metadata(NamedTuple):
         heads: Hashes of the description records that none supersedes.
         puts: Hashes of all put records.
         runs: Its runs, oldest first.
+        signatures: The signatures under its outcomes, oldest first.
+        checks: What was checked with it, oldest first.
     """
 
     created_at: str = ""
@@ -71,6 +144,8 @@ class Metadata(NamedTuple):
     heads: tuple[str, ...] = ()
     puts: tuple[str, ...] = ()
     runs: tuple[Run, ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def disputed(self) -> frozenset[str]:
@@ -116,7 +191,17 @@ def describe(
 
 def run(batch: Batch, run: Run) -> str:
     """Have the batch record a run; return the record's hash."""
-    return _write(batch, run.config, {"$": kinds.RUN, **run._asdict()})
+    return _write(batch, run.config, _fields(kinds.RUN, run))
+
+
+def sign(batch: Batch, signature: Signature) -> str:
+    """Have the batch record a signature; return the record's hash."""
+    return _write(batch, signature.config, _fields(kinds.SIGNATURE, signature))
+
+
+def check(batch: Batch, check: Check) -> str:
+    """Have the batch record what a check came to; return the record's hash."""
+    return _write(batch, check.config, _fields(kinds.CHECK, check))
 
 
 def alias(batch: Batch, old_hash: str, config_hash: str, *, created_at: str) -> str:
@@ -175,7 +260,9 @@ def summarise(found: dict[str, dict[str, Any]]) -> Metadata:
         parents=tuple(dict.fromkeys(parent for record in by_time for parent in record["parents"])),
         heads=tuple(name for _, name, _ in current),
         puts=tuple(puts),
-        runs=tuple(_runs(found)),
+        runs=tuple(_of_kind(found, kinds.RUN, Run)),
+        signatures=tuple(_of_kind(found, kinds.SIGNATURE, Signature)),
+        checks=tuple(_of_kind(found, kinds.CHECK, Check)),
     )
 
 
@@ -265,10 +352,20 @@ def _write(batch: Batch, about: str, value: dict[str, Any]) -> str:
     return record_hash
 
 
-def _runs(found: dict[str, dict[str, Any]]) -> Iterator[Run]:
-    runs = {name: record for name, record in found.items() if record["$"] == kinds.RUN}
-    for name in sorted(runs, key=lambda name: (instant(runs[name]["created_at"]), name)):
-        yield Run(**{field: runs[name][field] for field in Run._fields})
+def _fields(kind: str, value: Run | Signature | Check) -> dict[str, Any]:
+    """Return a record's fields: those that it may lack only where there is something to say."""
+    optional = type(value)._field_defaults
+    fields = {name: field for name, field in value._asdict().items() if name not in optional or field is not None}
+    fields.pop("record")
+    return {"$": kind, **fields}
+
+
+def _of_kind(found: dict[str, dict[str, Any]], kind: str, made: type[_Made]) -> Iterator[_Made]:
+    """Yield what records (hash -> record) of one kind say, oldest first."""
+    mine = {name: record for name, record in found.items() if record["$"] == kind}
+    for name in sorted(mine, key=lambda name: (instant(mine[name]["created_at"]), name)):
+        fields = {field: mine[name][field] for field in made._fields if field in mine[name]}
+        yield made(**{**fields, "record": name})
 
 
 def _read_or_none(tree: Tree, name: layout.RecordName) -> dict[str, Any] | None:

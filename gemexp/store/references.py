@@ -60,6 +60,14 @@ class References:
         if name in self._objects:
             self._objects[name] |= _RECORDED
 
+    def use(self, object_hash: str, path: str) -> None:
+        """Note that a file names an object of no kind of ours, such as a list of packages."""
+        name = bytes.fromhex(object_hash)
+        if name in self._objects:
+            self._objects[name] |= _USED
+        else:
+            self.refer("", object_hash, path)
+
     def refer(self, kind: str, object_hash: str, path: str) -> None:
         """Note that a file refers to an object.
 
@@ -98,4 +106,4 @@ class References:
             if found == _CONFIG:
                 yield name.hex(), "has no record: registering it was interrupted; adding it again completes it"
             elif found == _OTHER and name.hex() not in self._wrong:
-                yield name.hex(), "is no config, no outcome, and no outcome's artifact"
+                yield name.hex(), "is no config, no outcome, and nothing that an outcome or a record names"

@@ -253,8 +253,10 @@ class _Checker:
         self._read(path, record_hash)
         record = records.read(self._files, layout.RecordName(about, record_hash))
         self._need(path, "config", record["config"], record["config"])
-        if record["$"] == kinds.RUN:
+        if record["$"] in (kinds.RUN, kinds.SIGNATURE):
             self._need(path, "outcome", record["outcome"], record["config"])
+        for further in kinds.objects_of(record):
+            self._need(path, "object", further, record["config"])
 
     def _check_move(self, path: str, parts: list[str]) -> None:
         self._read(path, parts[3])
@@ -310,7 +312,7 @@ class _Checker:
             yield name.partition(".")[0]
 
     def _removed_artifacts(self) -> dict[str, set[str]]:
-        """Return the configs whose outcomes are removed, by artifact."""
+        """Return the configs whose outcomes or records are removed, by artifact or other object that these name."""
         found: dict[str, set[str]] = {}
         for change in self._changes:
             if change.status == "D" and change.path.startswith(f"{layout.OBJECTS}/"):
@@ -318,6 +320,11 @@ class _Checker:
                 if outcome is not None:
                     for artifact in outcome.artifacts.values():
                         found.setdefault(artifact, set()).add(outcome.config)
+            elif change.status == "D" and change.path.startswith(f"{layout.INDEX}/"):
+                record = _decoded(self._before.read(change.path, objects.MAX_OBJECT_BYTES) or b"")
+                if isinstance(record, dict) and isinstance(record.get("config"), str):
+                    for further in kinds.objects_of(record):
+                        found.setdefault(further, set()).add(record["config"])
         return found
 
 

@@ -212,7 +212,7 @@ def test_what_gemexp_gc_collects_may_be_committed(ours, check, git, commit):
     commit()
     ours.collect(grace=0.0, tracked=True)
     assert check(0) == ({}, {})
-    assert git("diff", "--cached", "--name-status").count("D\t.gemexp/objects/") == 3
+    assert git("diff", "--cached", "--name-status").count("D\t.gemexp/objects/") == 4
 
 
 def test_a_record_without_its_object(ours, check, git):
@@ -240,8 +240,11 @@ def test_a_tag_a_move_a_run_and_an_outcome_without_what_they_need(ours, check, g
     git("add", ".gemexp/refs", f".gemexp/{layout.object_path(outcome)}")
     problems, _ = check(add=False)
     assert sorted(path.split("/")[1] for path in problems) == ["objects", "refs", "refs"]
+    (run,) = ours.runs()
     git("add", ".gemexp/index", f".gemexp/{layout.object_path(found)}")
     problems, _ = check(add=False)
+    assert problems.pop(f".gemexp/{layout.record_path(found, run.record)}").startswith("needs the object")
+    git("add", f".gemexp/{layout.object_path(run.installed)}")
     assert [*problems] == [f".gemexp/{layout.object_path(outcome)}"]
     assert "artifact 'a.txt'" in next(iter(problems.values()))
     git("rm", "-q", "--cached", f".gemexp/{layout.object_path(outcome)}")

@@ -22,14 +22,14 @@ def test_what_is_in_a_pack_is_counted_and_each_config_has_a_line(registry):
     gone = config(-1).config_hash
     lines = list(contents.lines(pack_of(registry)))
     assert lines[:9] == [
-        "pack of 23 files",
+        "pack of 24 files",
         "configs: 4",
         "outcomes: 1",
         "registrations: 4",
         "descriptions: 1",
         "runs: 1",
         "moves of names: 2",
-        "artifacts: 1",
+        "artifacts: 2",
         "tags: 8",
     ]
     assert lines[9] == "migrations: 1"

@@ -47,7 +47,7 @@ def test_a_packed_config_leaves_its_pack_with_its_run(registry, deleted):
     collected = registry.collect()
     assert collected.configs == [deleted]
     assert layout.object_path(deleted) in collected.paths
-    assert len(collected.paths) == 5, "config, put, run, outcome, artifact"
+    assert len(collected.paths) == 6, "config, put, run, outcome, artifact, list of packages"
     (new,) = packs(registry)
     assert new != old
     assert b"loss" in before[old]
