@@ -116,7 +116,7 @@ class _Writer:
             else:
                 created[one.config_hash] = True
                 paths += self._add(entries, one)
-        packing.write(self._folder, sorted(entries.items()), created=paths)
+        packing.write(self._folder, sorted(entries.items()), created=paths, proof=packing.Proof())
         if again:  # in order, after what they may repeat
             for config_hash, is_new in registering.register_all(self._folder, map(_decoded, again), self._parents):
                 created[config_hash] = created.get(config_hash, False) or is_new

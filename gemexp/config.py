@@ -178,6 +178,7 @@ class ExperimentConfig(_Stored):
             if name not in SECTIONS:
                 raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
             value = canonical.decode_proven(self._stored)
+            _check_sections(value)
             for section in SECTIONS:
                 if not self._has(section):
                     setattr(self, section, value[section])
@@ -333,13 +334,18 @@ def peek(data: bytes, sections: Collection[str]) -> dict[str, Any]:
     Raises:
         Corrupt: The bytes are not a configuration's.
     """
-    if not data.startswith(_HEAD):
+    if not is_config(data):
         raise Corrupt("is not a configuration", expected=CONFIG_KIND)
     found = canonical.peek(data, sections)
     for section in sections:
         if type(found.get(section)) is not (list if section == "feature_names" else dict):
             raise Corrupt(f"does not have the section '{section}'")
     return found
+
+
+def is_config(data: bytes) -> bool:
+    """Tell whether an object's bytes begin as all configurations do, and no other kind."""
+    return data.startswith(_HEAD)
 
 
 def object_kind(value: Any) -> str | None:

@@ -108,6 +108,14 @@ class Indexed(Finder):
         found.sort(key=_age, reverse=True)
         return self._loaded(answer, found if limit is None else found[: max(limit, 0)])
 
+    def count(self) -> int:
+        """Return how many there are; damaged ones count."""
+        answer = self._ask(lambda known: (_count(known), known.suspects))
+        if answer is None:
+            return self._scanner.count()
+        count, suspects = answer
+        return count + sum(1 for _ in self._suspects(suspects, None, None))
+
     def matching(self, query: Query) -> list[str]:
         """Return the hashes of those that match, sorted."""
         answer = self._ask(lambda known: _match(known, query))

@@ -22,6 +22,9 @@ class Finder(Protocol):
     ) -> list[ExperimentConfig]:
         """Return configs, those with a tag, or among some hashes; see `gemexp.query.scan.newest`."""
 
+    def count(self) -> int:
+        """Return how many there are; see `gemexp.query.scan.count`."""
+
     def matching(self, query: Query) -> list[str]:
         """Return the hashes of those that match, sorted; see `gemexp.query.selecting.matching`."""
 
@@ -52,6 +55,10 @@ class Scanner(Finder):
     ) -> list[ExperimentConfig]:
         """Return configs, those with a tag, or among some hashes; see `gemexp.query.scan.newest`."""
         return scan.newest(self._tree, tag=tag, among=among, limit=limit)
+
+    def count(self) -> int:
+        """Return how many there are; see `gemexp.query.scan.count`."""
+        return scan.count(self._tree)
 
     def matching(self, query: Query) -> list[str]:
         """Return the hashes of those that match, sorted; see `gemexp.query.selecting.matching`."""

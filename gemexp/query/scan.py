@@ -40,10 +40,13 @@ def every(tree: Tree, *, among: Collection[str] | None = None) -> Iterator[Exper
 
 
 def count(tree: Tree) -> int:
-    """Return how many configurations there are."""
+    """Return how many configurations are listed; damaged ones count."""
     standing = Standing(tree)
-    recorded = {name.config for name in records.all_names(tree)}
-    return sum(1 for name in recorded if standing.is_listed(name) and objects.exists(tree, name))
+    return sum(
+        1
+        for name, metadata in records.all_metadata(tree)
+        if metadata.puts and standing.is_listed(name) and objects.exists(tree, name)
+    )
 
 
 def newest(
@@ -141,10 +144,14 @@ def tags_of(tree: Tree, config_hash: str, standing: Standing | None = None) -> l
     if standing is None and tree.exists(layout.MIGRATED):
         standing = Standing(tree)
     if standing is None or not standing.migrated:
-        carried = [path for path, length in sets.tag_lengths(tree, config_hash).items() if length % 2 == 1]
-        names = (layout.unescape_name(path.rpartition("/")[2]) for path in carried)
-        return sorted(tag for tag in names if tag is not None)
+        return carried_tags(sets.tag_lengths(tree, config_hash))
     return sorted(tag for tag, path in tag_folders(tree) if standing.carries(tree, path, config_hash))
+
+
+def carried_tags(lengths: dict[str, int]) -> list[str]:
+    """Return the tags, sorted, in whose sets a configuration is present, by its causal lengths in their folders."""
+    names = (layout.unescape_name(path.rpartition("/")[2]) for path, length in lengths.items() if length % 2 == 1)
+    return sorted(tag for tag in names if tag is not None)
 
 
 def hashes_with_prefix(tree: Tree, prefix: str, *, deleted: bool = False) -> list[str]:

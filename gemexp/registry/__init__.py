@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gemexp import registering
 from gemexp.config import ExperimentConfig
+from gemexp.digest import is_prefix
 from gemexp.errors import NotFound
 from gemexp.paths import parse_path
 from gemexp.query import scan
@@ -103,6 +104,12 @@ class ExperimentRegistry(Equivalence, Executing, History, Indexing, Labels, Name
             AmbiguousPrefix: Several answer to it; ``candidates`` are their hashes.
             Corrupt: Its object is damaged.
         """
+        if isinstance(prefix, str) and is_prefix(prefix):
+            from gemexp.query import lookup  # it reads packs, which takes modules of their own
+
+            config = lookup.plain(self._folder, prefix.lower())
+            if config is not None:
+                return config
         try:
             return self.load(self.resolve(prefix))
         except NotFound:
@@ -154,7 +161,7 @@ class ExperimentRegistry(Equivalence, Executing, History, Indexing, Labels, Name
         return scan.every(self._folder)
 
     def __len__(self) -> int:
-        return scan.count(self._folder)
+        return self._finder.count()
 
     def __bool__(self) -> bool:
         return True

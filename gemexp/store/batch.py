@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,8 @@ from typing import Self
 from gemexp.errors import Corrupt
 from gemexp.store import durable, layout
 from gemexp.store.packs import Packs
+
+_TAGS = f"{layout.TAGS}/"
 
 
 class Synced:
@@ -92,8 +95,16 @@ class Batch:
             if self._packs.stamp() != stamp:  # or a pack; and a packer may have removed files and folders
                 again.update(wanted)
             wanted = {path: data for path, data in wanted.items() if path in again}
+        self._tell_of_tags()
         if self._on_commit is not None and self.created:
             self._on_commit(self.created)
+
+    def _tell_of_tags(self) -> None:
+        """Let those who remember tags see that some were added; see `gemexp.store.tag_map`."""
+        if any(path.startswith(_TAGS) for path in self.created):
+            with contextlib.suppress(OSError):  # another user's folder: they notice later
+                now = time.time_ns()
+                os.utime(f"{self._root}/{layout.TAGS}", ns=(now, now))
 
     def _leave_packed(self, wanted: dict[str, bytes]) -> dict[str, bytes]:
         """Return what no pack holds; packs that hold the rest are synced, since their writers may not have done so."""

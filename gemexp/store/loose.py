@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from gemexp.errors import DamageWarning
 from gemexp.store import durable, layout
+from gemexp.store.tag_map import TagMap
 from gemexp.store.tree import Tree
 
 # A change this soon after another may leave the time of change as it was, on coarse file systems.
@@ -30,6 +31,7 @@ class LooseFiles(Tree):
         self.root = root
         self._listings: dict[str, tuple[int, str]] = {}
         self._links: set[str] = set()
+        self._tag_map = TagMap(root)
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a file's bytes, or None if there is no such file.
@@ -59,6 +61,10 @@ class LooseFiles(Tree):
             return []
         except OSError as error:
             raise durable.unreadable(error, self.root, path) from None
+
+    def is_empty(self, path: str) -> bool:
+        """Tell whether there is nothing in a folder, or no such folder."""
+        return self._listing(path) == "\n"
 
     def names_with_prefix(self, path: str, prefix: str) -> list[str]:
         """Return the names in a folder that begin with ``prefix``, unsorted.
@@ -113,7 +119,11 @@ class LooseFiles(Tree):
             config_hash: The config.
             known: Paths that a pack holds; what goes on from them is looked for, and they are not yielded.
         """
-        for tag in self.names_with_prefix(layout.TAGS, ""):
+        all_tags = self.names_with_prefix(layout.TAGS, "")
+        if not all_tags:
+            return
+        tags = set(self._tag_map.may_hold(config_hash, all_tags))
+        for tag in tags.union(path.split("/")[-2] for path in known):
             number, missing = 1, 0
             while missing < layout.WIDEST_GAP:
                 path = layout.member_path(f"{layout.TAGS}/{tag}", config_hash, number)

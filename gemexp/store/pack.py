@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -104,7 +104,7 @@ class Pack:
     def find_key(self, wanted: Sought) -> Frame | None:
         """Return the frame of a key, or None."""
         for place in self.index.at(wanted.table, wanted.word):
-            found = self._frame(place)
+            found = self.frame(place)
             if found is not None and found.key == wanted.key:
                 return found
         return None
@@ -112,7 +112,7 @@ class Pack:
     def numbers(self, wanted: Sought) -> Iterator[int]:
         """Yield the causal lengths of a set's member that have entries."""
         for place in self.index.at(MEMBERS, wanted.word):
-            found = self._frame(place)
+            found = self.frame(place)
             if found is not None and found.key.startswith(wanted.key):
                 member = layout.parse_member_name(
                     pack_format.file_name(found.key), pairs=found.key[0] == pack_format.MIGRATED
@@ -120,7 +120,7 @@ class Pack:
                 if member is not None:
                     yield member.length
 
-    def _frame(self, place: int) -> Frame | None:
+    def frame(self, place: int) -> Frame | None:
         """Return the frame that the index says is at a place; None if it was damaged since."""
         found = pack_format.read_frame(self.bytes, place)
         if found is None and self.on_damage is not None:
@@ -166,7 +166,7 @@ class Pack:
         if not layout.parse_fan_out(fan_out) or not is_hex(digits) or not fan_out.startswith(digits[:2]):
             return
         for place in self.index.places(table, digits if len(digits) > 2 else fan_out):
-            found = self._frame(place)
+            found = self.frame(place)
             if found is not None:
                 name = pack_format.file_name(found.key)
                 if name.startswith(prefix):
@@ -188,7 +188,7 @@ class Pack:
         places = self.index.places(_TABLES[top], fan_out) if layout.parse_fan_out(fan_out) else ()
         if not len(places):
             return (0, 0)
-        last = self._frame(places[-1])
+        last = self.frame(places[-1])
         if last is None:  # up to what is whole again
             found = next(pack_format.frames(self.bytes, places[-1] + 1, self.size), None)
             return (places[0], self.size if found is None else found.start)
@@ -205,7 +205,7 @@ class Pack:
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` whose names begin with a hash."""
         for place in self.index.places(MEMBERS, config_hash):
-            found = self._frame(place)
+            found = self.frame(place)
             if found is not None and found.key[0] == pack_format.TAG:
                 path = pack_format.path_unchecked(found.key)
                 if path.rpartition("/")[2].startswith(config_hash):
@@ -223,6 +223,31 @@ class Pack:
         """Yield (key, data) of every entry that can be read, in order."""
         for frame in pack_format.entries(self.bytes, len(pack_format.MAGIC), self.size):
             yield frame.key, self.data(frame)
+
+
+def with_prefix(packs: Sequence[Pack], table: int, digits: str) -> list[tuple[Pack, Frame]]:
+    """Return the objects, or the records, whose hash begins with some digits, at least two, in all of some packs."""
+    low = pack_index.first_word(digits)
+    high = low | pack_index.FULL >> 4 * len(digits[:16])
+    found = []
+    for pack in packs:
+        for place in pack.index.between(table, low, high):
+            frame = pack.frame(place)
+            if frame is not None and frame.key[1:33].hex().startswith(digits):
+                found.append((pack, frame))
+    return found
+
+
+def with_member(packs: Sequence[Pack], member: bytes) -> list[bytes]:
+    """Return the keys in sets, of whatever folder, whose name begins with a hash of 32 bytes, in all of some packs."""
+    word = int.from_bytes(member[:8], "big")
+    found = []
+    for pack in packs:
+        for place in pack.index.between(MEMBERS, word, word):
+            frame = pack.frame(place)
+            if frame is not None and frame.key.startswith(member, pack_format.name_start(frame.key)):
+                found.append(frame.key)
+    return found
 
 
 def build_index(name: str, content: bytes | mmap.mmap) -> bytes:

@@ -95,7 +95,7 @@ def examine(root: str, name: str) -> Examined:
     if not is_pack:
         return Examined(None, faults, index_lies=False)
     index = builder.finish(name, len(content), damaged=not whole)
-    lies = whole and _is_believed(root, name, len(content), index)
+    lies = whole and _is_misleading(root, name, len(content), builder)
     return Examined(Pack(name, content, PackIndex(index, name)), faults, lies)
 
 
@@ -107,14 +107,18 @@ def is_whole(root: str, name: str) -> bool:
         return False
 
 
-def _is_believed(root: str, name: str, size: int, right: bytes) -> bool:
-    """Tell whether readers would believe the index in ``local/``, and should not."""
+def _is_misleading(root: str, name: str, size: int, right: Builder) -> bool:
+    """Tell whether readers would believe the index in ``local/``, and should not.
+
+    That all entries are proven is not looked at here: whoever checks a store reads each of them.
+    """
     try:
         data = memoryview(mapped(root, layout.pack_index_path(name)))
-        PackIndex(data, name, size).check()
+        index = PackIndex(data, name, size)
+        index.check()
     except (OSError, Corrupt, StoreUnreadable, ValueError):
         return False  # there is none, or one that nobody believes
-    return data != right
+    return data != right.finish(name, size, proven=index.proven)
 
 
 def lost(root: str, name: str, content: bytes | mmap) -> dict[str, int] | None:

@@ -241,7 +241,9 @@ def read_frame(pack: bytes | mmap, start: int) -> Frame | None:
     if head[:2] != MARK or len(head) < 8:
         return None
     key_bytes, size, after = head[6], head[7], 8
-    if key_bytes >= 0x80 or size >= 0x80:
+    if key_bytes < 0x80 <= size and len(head) > 8 and 0 < head[8] < 0x80:  # as of most objects and records
+        size, after = size & 0x7F | head[8] << 7, 9
+    elif key_bytes >= 0x80 or size >= 0x80:
         lengths = _read_varints(head)
         if lengths is None:
             return None

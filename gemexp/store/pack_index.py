@@ -23,16 +23,17 @@ from zlib import crc32
 
 from gemexp.store import layout, pack_format
 
-_MAGIC = b"GXPINDX2"
+_MAGIC = b"GXPINDX3"
 _ORDER = 0x0102030405060708  # reads differently on a machine of the other byte order
 _SECTIONS = 256
 _TABLES = 3
 _WORDS_AT = len(_MAGIC) + 32
-# The order of bytes, the pack's size, whether it is damaged, the folders' size and checksum; where the sections of each
+# The order of bytes, the pack's size, what is known of it, the folders' size and checksum; where the sections of each
 # table end, and their checksums; the checksum of all that.
 _WORDS = 5 + 2 * _TABLES * _SECTIONS + 1
 _HEADER_BYTES = _WORDS_AT + 8 * _WORDS
-_FULL = (1 << 64) - 1
+FULL = (1 << 64) - 1
+_DAMAGED, _PROVEN = 1, 2
 
 OBJECTS, RECORDS, MEMBERS = range(3)
 
@@ -53,6 +54,11 @@ class PackIndex:
         pack: The pack's hash.
         pack_size: Its bytes; None if they may have changed since.
         remake: Builds the index anew, where it turns out to be damaged; None if nothing is to be checked.
+
+    Attributes:
+        pack_size: The pack's bytes when the index was made.
+        damaged: The pack is not what its name promises.
+        proven: Whoever wrote the pack saw that all configurations and records in it are valid.
 
     Raises:
         ValueError: It is not an index of this version, machine and pack, or is damaged.
@@ -79,8 +85,8 @@ class PackIndex:
         if words[0] != _ORDER or words[-1] != crc32(head[:-8]):
             raise ValueError("is damaged, or another machine's index")
         self._pack = bytes(head[len(_MAGIC) : _WORDS_AT]).hex()
-        self.pack_size, damaged, folders, self._folders_sum = words[1:5]
-        self.damaged = bool(damaged)
+        self.pack_size, known, folders, self._folders_sum = words[1:5]
+        self.damaged, self.proven = bool(known & _DAMAGED), bool(known & _PROVEN)
         self._ends = words[5 : 5 + _TABLES * _SECTIONS]
         self._sums = words[5 + _TABLES * _SECTIONS : -1]
         counts = self._ends[_SECTIONS - 1 :: _SECTIONS]
@@ -128,30 +134,25 @@ class PackIndex:
             digits: At least two.
         """
         low = first_word(digits)
-        if len(digits) >= 16:
-            return self.at(table, low)
-        start, end = self._sound_section(table, low)
-        keys, places = self._tables[table]
-        start = bisect_left(keys, low, start, end)
-        return places[start : bisect_right(keys, low | (_FULL >> (4 * len(digits))), start, end)]
+        return self.between(table, low, low | FULL >> 4 * len(digits[:16]))
 
     def at(self, table: int, word: int) -> Sequence[int]:
         """Return where entries may be whose hash begins with eight bytes, given as a number."""
-        start, end = self._sound_section(table, word)
-        keys, places = self._tables[table]
-        start = bisect_left(keys, word, start, end)
-        if start == end or keys[start] != word:
-            return ()
-        if start + 1 == end or keys[start + 1] != word:
-            return (places[start],)
-        return places[start : bisect_right(keys, word, start, end)]
+        return self.between(table, word, word)
 
-    def _sound_section(self, table: int, word: int) -> tuple[int, int]:
-        """Return where the section that a word belongs to begins and ends, once it is known to be sound."""
-        section = table * _SECTIONS + (word >> 56)
+    def between(self, table: int, low: int, high: int) -> Sequence[int]:
+        """Return where entries may be whose hash begins with eight bytes between two, which begin with the same one."""
+        section = table * _SECTIONS + (low >> 56)
         if not self._sound[section]:
             self._check(section)
-        return self._section(section)
+        keys, places = self._tables[table]
+        end = self._ends[section]
+        start = bisect_left(keys, low, self._ends[section - 1] if section % _SECTIONS else 0, end)
+        if start == end or keys[start] > high:
+            return ()
+        if start + 1 == end or keys[start + 1] > high:
+            return (places[start],)
+        return places[start : bisect_right(keys, high, start, end)]
 
     def fan_outs(self, table: int) -> list[str]:
         """Return the first two digits that occur in a table, each once, sorted."""
@@ -249,18 +250,20 @@ class Builder:
             self._folders.append((pack_format.to_path(key).rpartition("/")[0], start, end, 1))
         return key[at : at + 8]
 
-    def finish(self, pack: str, pack_size: int, *, damaged: bool) -> bytes:
+    def finish(self, pack: str, pack_size: int, *, damaged: bool = False, proven: bool = False) -> bytes:
         """Return the index as bytes.
 
         Args:
             pack: The pack's hash.
             pack_size: Its bytes.
             damaged: Its bytes are not those that its name promises.
+            proven: All configurations and records in it are valid.
         """
+        known = damaged * _DAMAGED | proven * _PROVEN
         tables = [_sorted(*table) for table in self._tables]
         folders = "".join(f"{path} {start} {end} {count}\n" for path, start, end, count in self._folders).encode()
-        words = array("Q", [_ORDER, pack_size, int(damaged), len(folders), crc32(folders)])
-        ends = [[bisect_right(keys, (byte << 56) | (_FULL >> 8)) for byte in range(_SECTIONS)] for keys, _ in tables]
+        words = array("Q", [_ORDER, pack_size, known, len(folders), crc32(folders)])
+        ends = [[bisect_right(keys, (byte << 56) | (FULL >> 8)) for byte in range(_SECTIONS)] for keys, _ in tables]
         for found in ends:
             words.extend(found)
         for (keys, places), found in zip(tables, ends, strict=True):
@@ -277,4 +280,4 @@ def _sorted(keys: array[int], places: array[int]) -> tuple[array[int], array[int
     if all(map(le, keys, islice(keys, 1, None))):
         return keys, places
     both = sorted((key << 64) | place for key, place in zip(keys, places, strict=True))
-    return array("Q", (one >> 64 for one in both)), array("Q", (one & _FULL for one in both))
+    return array("Q", (one >> 64 for one in both)), array("Q", (one & FULL for one in both))

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from gemexp.config import ExperimentConfig, is_config
 from gemexp.digest import hash_bytes
 from gemexp.errors import Corrupt, InvalidInput, StoreUnreadable, StoreUnwritable
-from gemexp.store import durable, layout, pack_format, pack_index
+from gemexp.store import durable, kinds, layout, pack_format, pack_index
 from gemexp.store.files import Folder
 from gemexp.store.pack import Pack
 
@@ -43,13 +44,43 @@ class Packed(NamedTuple):
     tracked: int = 0
 
 
-def write(folder: Folder, entries: Iterable[Entry], *, created: Collection[str] = ()) -> Packed:
+class Proof:
+    """Whether all configurations and records that went by are valid; those out of a proven pack are known to be."""
+
+    def __init__(self) -> None:
+        self.holds = True
+
+    def of(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield entries, having looked at each."""
+        for key, data in entries:
+            if self.holds and key[0] in (pack_format.OBJECT, pack_format.RECORD):
+                self.holds = _is_valid(key, data)
+            yield key, data
+
+
+def _is_valid(key: bytes, data: bytes) -> bool:
+    """Tell whether an entry can be read; objects that are not configurations have other readers."""
+    try:
+        if key[0] == pack_format.RECORD:
+            about, _, record = pack_format.file_name(key).partition("-")
+            kinds.read(data, record, about)
+        elif is_config(data):
+            ExperimentConfig.from_bytes(data)
+    except Corrupt:
+        return False
+    return True
+
+
+def write(
+    folder: Folder, entries: Iterable[Entry], *, created: Collection[str] = (), proof: Proof | None = None
+) -> Packed:
     """Write a pack; when this returns, it is durable.
 
     Args:
         folder: The store.
         entries: Keys and data, sorted by key, each key once.
         created: Paths in it that are new in the store, for the journal; objects may be left out.
+        proof: Tells, once all entries were read, whether their configurations are valid.
 
     Raises:
         StoreUnwritable: The file system refused; nothing of the pack is left.
@@ -79,7 +110,8 @@ def write(folder: Folder, entries: Iterable[Entry], *, created: Collection[str] 
             os.unlink(temporary)
     if not count:
         return Packed(None, 0, 0)
-    folder.note(layout.pack_index_path(name), builder.finish(name, size, damaged=False))
+    index = builder.finish(name, size, proven=proof is not None and proof.holds)
+    folder.note(layout.pack_index_path(name), index)
     if created and folder.on_commit is not None:
         folder.on_commit(created)
     return Packed(name, count, size)
@@ -133,8 +165,9 @@ def pack(folder: Folder, *, keep: Callable[[str], bool], progress: Callable[[int
     damaged = {one.path for one in found if one.index.damaged}
     if len(packs) < 2 and next(_loose(folder, keep), None) is None:
         return Packed(None, 0, 0, damaged=len(damaged))
-    sources = [_read_loose(folder, keep, damaged), *(one.keyed() for one in packs)]
-    written = write(folder, _once(heapq.merge(*sources, key=_key_of), progress))
+    proof = Proof()
+    sources = [proof.of(_read_loose(folder, keep, damaged)), *_sources(packs, proof)]
+    written = write(folder, _once(heapq.merge(*sources, key=_key_of), progress), proof=proof)
     if written.pack is None:
         return written._replace(damaged=len(damaged))
     new = _verified(folder, written.pack)
@@ -163,8 +196,9 @@ def repack(folder: Folder, packs: Sequence[Pack], take: Callable[[bytes], bool])
     Raises:
         StoreUnwritable: The file system refused.
     """
-    entries = heapq.merge(*(one.keyed() for one in packs), key=_key_of)
-    return write(folder, _once(entry for entry in entries if take(entry[0])))
+    proof = Proof()
+    entries = heapq.merge(*_sources(packs, proof), key=_key_of)
+    return write(folder, _once(entry for entry in entries if take(entry[0])), proof=proof)
 
 
 def replace(folder: Folder, packs: Sequence[Pack], take: Callable[[bytes], bool]) -> bool:
@@ -237,6 +271,10 @@ def forget_indexes(folder: Folder) -> None:
     there = set(map(layout.parse_pack_name, folder.loose.names(layout.PACKS)))
     with contextlib.suppress(StoreUnwritable):
         folder.remove(f"{layout.PACK_INDEXES}/{name}" for name in found if name.partition(".")[0] not in there)
+
+
+def _sources(packs: Sequence[Pack], proof: Proof) -> list[Iterator[Entry]]:
+    return [one.keyed() if one.index.proven else proof.of(one.keyed()) for one in packs]
 
 
 def _key_of(entry: Entry) -> bytes:

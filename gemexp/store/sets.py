@@ -9,11 +9,13 @@ Source: W. Yu and S. Rostad, "A low-cost set CRDT based on causal lengths", PaPo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gemexp.store import layout
 from gemexp.store.batch import Batch
 from gemexp.store.tree import Tree
+
+_ADDED = {1}
 
 
 def add(tree: Tree, batch: Batch, set_folder: str, member: str) -> bool:
@@ -69,13 +71,20 @@ def length(tree: Tree, set_folder: str, member: str) -> int:
 
 def tag_lengths(tree: Tree, config_hash: str) -> dict[str, int]:
     """Return a config's causal length in each tag's set that it is or was a member of, by the set's folder."""
+    return lengths_of(tree.memberships(config_hash), config_hash)
+
+
+def lengths_of(paths: Iterable[str], config_hash: str) -> dict[str, int]:
+    """Return the causal lengths that files of a config below ``refs/tags`` stand for, by the set's folder."""
     found: dict[str, set[int]] = {}
-    for path in tree.memberships(config_hash):
+    for path in paths:
         folder, _, name = path.rpartition("/")
         member = layout.parse_member_name(name)
         if member and member.config == config_hash and folder.startswith(f"{layout.TAGS}/"):
             found.setdefault(folder, set()).add(member.length)
-    return {folder: reached_length(numbers.__contains__) for folder, numbers in found.items()}
+    return {
+        folder: 1 if numbers == _ADDED else reached_length(numbers.__contains__) for folder, numbers in found.items()
+    }
 
 
 def reached_length(exists: Callable[[int], bool]) -> int:

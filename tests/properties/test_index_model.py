@@ -32,7 +32,7 @@ def answers(finder, queries):
     told = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DamageWarning)
-        told.append(finder.tag_counts())
+        told += [finder.tag_counts(), finder.count()]
         for options in ({}, {"limit": 2}, {"tag": "best"}, {"tag": "é", "limit": 1}):
             found = finder.newest(**options)
             told.append([(config, config.config_hash) for config in found])
