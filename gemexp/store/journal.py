@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -146,6 +147,10 @@ def _append(root: str, line: dict[str, Any]) -> None:
         durable.require_inside(root, layout.JOURNAL)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         descriptor = os.open(path, _FLAGS, 0o600)
+        if not _is_own(descriptor):
+            os.close(descriptor)
+            os.unlink(path)
+            descriptor = os.open(path, _FLAGS | os.O_EXCL, 0o600)
         try:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -155,6 +160,12 @@ def _append(root: str, line: dict[str, Any]) -> None:
                 os.replace(path, _older(path))
         finally:
             os.close(descriptor)
+
+
+def _is_own(descriptor: int) -> bool:
+    """Tell whether a file is one of its own, and not also somebody's letter, or a pipe."""
+    status = os.fstat(descriptor)
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 def _lines(root: str) -> Iterator[dict[str, Any]]:

@@ -45,7 +45,8 @@ class LooseFiles(Tree):
     def exists(self, path: str) -> bool:
         """Tell whether there is an entry of that name."""
         there = os.access(f"{self.root}/{path}", os.F_OK)  # half the price of a stat that fails
-        return there and durable.is_inside(self.root, path.rpartition("/")[0])
+        folder = path.rpartition("/")[0]
+        return there and (durable.is_inside(self.root, folder) or self._pass_over(folder, nothing=False))
 
     def names(self, path: str) -> list[str]:
         """Return the names in a folder, unsorted; none if there is no such folder.
@@ -55,7 +56,7 @@ class LooseFiles(Tree):
         """
         try:
             if path and os.path.islink(f"{self.root}/{path}"):
-                return self._pass_over(path, [])
+                return self._pass_over(path, nothing=[])
             return os.listdir(f"{self.root}/{path}")
         except (FileNotFoundError, NotADirectoryError):
             return []
@@ -88,7 +89,7 @@ class LooseFiles(Tree):
         try:
             status = os.lstat(full_path)
             if stat.S_ISLNK(status.st_mode) and path:
-                return self._pass_over(path, "\n")
+                return self._pass_over(path, nothing="\n")
             changed = status.st_mtime_ns
             remembered = self._listings.get(path)
             if remembered is not None and remembered[0] == changed:
@@ -103,7 +104,7 @@ class LooseFiles(Tree):
             self._listings[path] = (changed, listing)
         return listing
 
-    def _pass_over(self, path: str, nothing: _T) -> _T:
+    def _pass_over(self, path: str, *, nothing: _T) -> _T:
         """Warn of a link in a folder's place, once; it is as if nothing was there."""
         if path not in self._links:
             self._links.add(path)
