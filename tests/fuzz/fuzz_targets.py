@@ -24,7 +24,19 @@ from gemexp.paths import parse_assignment, parse_pair, parse_path
 from gemexp.query.matching import like
 from gemexp.query.where import parse
 from gemexp.sources import read_configs, read_exported
-from gemexp.store import check, git_tree, journal, kinds, layout, names, pack_check, pack_format, pack_index, records, salvage
+from gemexp.store import (
+    check,
+    git_tree,
+    journal,
+    kinds,
+    layout,
+    names,
+    pack_check,
+    pack_format,
+    pack_index,
+    records,
+    salvage,
+)
 from gemexp.store.pack import Pack
 from gemexp.texts import text as shown_by_git
 from gemexp.unpacking import unpack
@@ -127,7 +139,7 @@ def _use_pack(found):
 
 
 def planted_index(folder):
-    """An index in ``local/`` that a store came with: its checksums are right, since whoever made it can compute them."""
+    """An index in ``local/`` that a store came with: its checksums are right, as whoever made it can compute them."""
     content = (CORPUS / "pack" / "store.gxp").read_bytes()
     name = hash_bytes(content)
     (folder / "packs").mkdir()
@@ -344,15 +356,24 @@ def _harmless(*texts, allowed=""):
         assert not any(notation._is_unseen(char) for char in kept), repr(one)
 
 
-_STRUCTURE = (b"{", b"}", b"[", b"]", b'"', b":", b",", b"\n")
-_QUERY = (b" and ", b" or ", b"not ", b"(", b")", b"[", b"]", b" in ", b" like ", b"'%'", b"=", b"!=", b"<=", b"lr", b"tag")
-_QUERY += (b"exists ", b"now - 3d", b"2024-01", b'"', b"\\", b"metric.loss", b"data", b"runs", b"parent", b"nan", b"null")
-_YAML = (b"&a ", b"*a", b"!!python/object:os.system ", b"<<: *a", b"? ", b"- ", b"|\n", b">-\n", b"%YAML 1.1\n---\n", b"!!int ")
-_YAML += (b"!!binary ", b"!!set ", b"!!timestamp ", b"0o777", b"0x_f", b".nan", b"---\n", b"...\n", b"\t", b"  ", b"# ", b"!<x> ")
-_CSV = (b",", b"\n", b'"', b"nan", b"1e400", b"-1", b"2020-01-01", b"9999-12-31", b"0000-00-00", b"date", b"asset", b"close")
-_RECORD = (b"gemexp/put@1", b"gemexp/move@1", b"gemexp/run@1", b"gemexp/alias@1", b"gemexp/config@1", b"gemexp/outcome@1")
-_RECORD += (HASH.encode(), b"2024-01-31T09:00:00Z", b"0001-01-01T00:00:00+23:59", b"\xc0", b"\x90", b"\x80", b"\xa0")
-_SQL = (b"SQLite format 3\x00", b"WITH RECURSIVE", b"CREATE VIEW", b"experiments", b"config_json")
+def _tokens(*texts):
+    return tuple(text.encode() for text in texts)
+
+
+_STRUCTURE = _tokens("{", "}", "[", "]", '"', ":", ",", "\n")
+_QUERY = _tokens(
+    *(" and ", " or ", "not ", "(", ")", "[", "]", " in ", " like ", "'%'", "=", "!=", "<=", "lr", "tag", '"', "\\"),
+    *("exists ", "now - 3d", "2024-01", "metric.loss", "data", "runs", "parent", "nan", "null", "created_at", "hash"),
+)
+_YAML = _tokens(
+    *("&a ", "*a", "!!python/object:os.system ", "<<: *a", "? ", "- ", "|\n", ">-\n", "%YAML 1.1\n---\n", "!!int "),
+    *("!!binary ", "!!set ", "!!timestamp ", "0o777", "0x_f", ".nan", "---\n", "...\n", "\t", "  ", "# ", "!<x> "),
+)
+_CSV = _tokens(",", "\n", '"', "nan", "1e400", "-1", "2020-01-01", "9999-12-31", "0000-00-00", "date", "asset", "close")
+_KINDS = _tokens(*(f"gemexp/{kind}@1" for kind in ("put", "move", "run", "alias", "config", "outcome", "description")))
+_RECORD = (*_KINDS, *_tokens(HASH, "2024-01-31T09:00:00Z", "0001-01-01T00:00:00+23:59"), b"\xc0", b"\x90", b"\x80")
+_SQL = _tokens("SQLite format 3\x00", "WITH RECURSIVE", "CREATE VIEW", "experiments", "config_json")
+_MARKUP = _tokens("=1+1", "<script>", "](http://x)", "@user", "\u200b", "\x1b]0;x\x07", "```", "\u202e", "|")
 
 TARGETS = (
     Target("canonical", canonical_bytes, 16_000),
@@ -374,7 +395,12 @@ TARGETS = (
     Target("names", names_of_files, 16_000, (b"%2E", b"%2F", b".gxp", b"-", b".2", b"refs/tags/", b"objects/", b"con")),
     Target("sqlite", old_registry, 1_200, _SQL),
     Target("git-tree", tree_of_git, 6_000, (b"100644 ", b"40000 ", b"\0")),
-    Target("output", output, 2_500, (b"=1+1", b"<script>", b"](http://x)", b"@user", b"\xe2\x80\x8b", b"\x1b]0;x\x07", b"```")),
+    Target(
+        "output",
+        output,
+        2_500,
+        (b"=1+1", b"<script>", b"](http://x)", b"@user", b"\xe2\x80\x8b", b"\x1b]0;x\x07", b"```"),
+    ),
 )
 
 # What they may raise. SQLite's errors are none of them: they stay inside.

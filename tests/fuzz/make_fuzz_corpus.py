@@ -71,7 +71,9 @@ def main():
     with TemporaryDirectory() as scratch:
         _stores(Path(scratch))
         _databases(Path(scratch))
-    tree = b"".join(b"%s %s\0%s" % (mode, name, bytes(range(20))) for mode, name in ((b"100644", b"a"), (b"40000", b"b")))
+    tree = b"".join(
+        b"%s %s\0%s" % (mode, name, bytes(range(20))) for mode, name in ((b"100644", b"a"), (b"40000", b"b"))
+    )
     _write("git-tree/two.bin", tree)
 
 

@@ -48,9 +48,8 @@ def bounded():
 
 def attempt(run, data, tmp_path):
     try:
-        run(data)
-    except EXPECTED as error:
-        assert str(error)
+        with contextlib.suppress(*EXPECTED):
+            run(data)
     except BaseException as error:
         kept = tmp_path / "input"
         kept.write_bytes(data)
@@ -72,7 +71,8 @@ def test_bytes_that_anyone_may_have_made_raise_only_what_is_expected(target, tmp
     (tmp_path / "work").mkdir()
     run = target.make(tmp_path / "work")
     kept = target.corpus()
-    mutator = Mutator(random.Random(f"{SEED} {target.name}"), kept, target.tokens)
+    draws = random.Random(f"{SEED} {target.name}")  # noqa: S311 - the same in every run
+    mutator = Mutator(draws, kept, target.tokens)
     wanted = int(target.inputs * TIMES)
     slowest = (0.0, b"")
     with bounded() as begin:

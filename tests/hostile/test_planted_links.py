@@ -6,7 +6,7 @@ import time
 import warnings
 
 import pytest
-from conftest import LONG_AGO, plant
+from planting import LONG_AGO, plant
 from surroundings import snapshot
 
 from gemexp import ExperimentConfig, ExperimentRegistry
