@@ -31,7 +31,7 @@ class LooseFiles(Tree):
         self.root = root
         self._listings: dict[str, tuple[int, str]] = {}
         self._links: set[str] = set()
-        self._tag_map = TagMap(root)
+        self._tag_map = TagMap(root, lambda: self.names_with_prefix(layout.TAGS, ""))
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a file's bytes, or None if there is no such file.
@@ -120,10 +120,7 @@ class LooseFiles(Tree):
             config_hash: The config.
             known: Paths that a pack holds; what goes on from them is looked for, and they are not yielded.
         """
-        all_tags = self.names_with_prefix(layout.TAGS, "")
-        if not all_tags:
-            return
-        tags = set(self._tag_map.may_hold(config_hash, all_tags))
+        tags = set(self._tag_map.may_hold(config_hash))
         for tag in tags.union(path.split("/")[-2] for path in known):
             number, missing = 1, 0
             while missing < layout.WIDEST_GAP:

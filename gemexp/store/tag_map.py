@@ -11,14 +11,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
 from gemexp.digest import HASH_DIGITS
 from gemexp.store import layout
 
 # Up to so many folders, or while the tags change between questions, each is looked into.
-_FEW_TAGS: Final = 64
+_FEW_TAGS: Final = 8
 _FEW_QUESTIONS: Final = 3
 # A change this soon after another may leave the time of change as it was, on coarse file systems.
 _MTIME_DOUBT_NS: Final = 2_000_000_000
@@ -31,10 +31,13 @@ class TagMap:
 
     Args:
         root: The store's folder.
+        names: Lists the names of the folders below ``refs/tags``.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, names: Callable[[], Collection[str]]) -> None:
         self._folder = f"{root}/{layout.TAGS}"
+        self._list = names
+        self._listed: Collection[str] = ()
         self._stamp = -1
         self._questions = 0
         self._number: dict[str, int] = {}
@@ -44,34 +47,33 @@ class TagMap:
         self._swept: float | None = None
         self._cost = 0.0
 
-    def may_hold(self, config_hash: str, tags: Collection[str]) -> Collection[str]:
-        """Return those of the tags' folders that may have a file about a config.
+    def may_hold(self, config_hash: str) -> Collection[str]:
+        """Return the names of the tags' folders that may have a file about a config.
 
-        Args:
-            config_hash: The config.
-            tags: The names of all folders below ``refs/tags``.
+        Raises:
+            StoreUnreadable: The file system refused.
         """
-        if len(tags) <= _FEW_TAGS:
-            return tags
         try:
             stamp = os.stat(self._folder).st_mtime_ns
         except OSError:
-            return tags
+            return self._list()
         if stamp != self._stamp:
             self._stamp, self._questions, self._swept = stamp, 0, None
         self._questions += 1
-        if self._questions < _FEW_QUESTIONS:
-            return tags
+        if self._questions <= _FEW_QUESTIONS or len(self._listed) <= _FEW_TAGS:
+            self._listed = self._list()
+            return self._listed
         now = time.perf_counter()
         if self._swept is None or now - self._swept > _SHARE_OF_TIME * self._cost:
-            self._sweep(tags)
+            self._listed = self._list()
+            self._sweep()
             self._swept = time.perf_counter()
             self._cost = self._swept - now
         return [self._tags[number] for number in self._found.get(int(config_hash[:_KEY_DIGITS], 16), ())]
 
-    def _sweep(self, tags: Collection[str]) -> None:
+    def _sweep(self) -> None:
         """Read the folders that have changed since they were read, or whose times cannot tell."""
-        for tag in tags:
+        for tag in self._listed:
             with contextlib.suppress(OSError):
                 began = time.time_ns()
                 changed = os.stat(f"{self._folder}/{tag}").st_mtime_ns
