@@ -92,19 +92,19 @@ def collect(
 
 def recover(folder: Folder, prefix: str) -> list[str]:
     """Put back from the trash all that was taken of configs whose hashes begin with ``prefix``; return their hashes."""
-    found: dict[str, str] = {}
-    for name in folder.loose.names(layout.TRASH):
-        trash = f"{layout.TRASH}/{name}"
-        for config in objects.with_prefix(_opened(folder, trash), prefix):
-            if sets.length(folder, layout.DELETED, config):
-                found[config] = trash
-    for config, trash in found.items():
-        own = records.names_with_prefix(_opened(folder, trash), f"{config}-")
-        _put_back(folder, trash, _own_paths(config, list(own)))
+    trashes = [_opened(folder, f"{layout.TRASH}/{name}") for name in folder.loose.names(layout.TRASH)]
+    taken = {config for trash in trashes for config in objects.with_prefix(trash, prefix)}
+    found = sorted(config for config in taken if sets.length(folder, layout.DELETED, config))
+    for config in found:
+        # Of several collectors, if one was killed. The config itself comes last: what is interrupted begins anew.
+        about = {name for trash in trashes for name in records.names_with_prefix(trash, f"{config}-")}
+        itself, *own = _own_paths(config, list(about))
+        put_back(folder, own)
         metadata = records.metadata(folder, config)
-        _put_back(folder, trash, map(layout.object_path, _outcomes(metadata)))
-        _put_back(folder, trash, map(layout.object_path, _used_by(folder, metadata)))
-    return sorted(found)
+        put_back(folder, [layout.object_path(one) for one in _outcomes(metadata)])
+        put_back(folder, [layout.object_path(one) for one in _used_by(folder, metadata)])
+        put_back(folder, [itself])
+    return found
 
 
 def put_back(folder: Folder, paths: Collection[str]) -> None:
