@@ -106,7 +106,8 @@ class _Plan:
         self._cancelled = cancelled
         # What is undone is not journalled as another command.
         recorder, folder.on_commit = folder.on_commit, None
-        self._batch = folder.batch()
+        # Deletions come last: what they are about would count as changed by others, were it interrupted in between.
+        self._batch, self._deletions = folder.batch(), folder.batch()
         folder.on_commit = recorder
         self._standing = Standing(folder)
         self._kept: set[str] = set()
@@ -121,17 +122,18 @@ class _Plan:
         for name, record in sorted(created.moves):
             self._reverse_move(name, record)
         for config in sorted(self._deleted):
-            sets.add(self._folder, self._batch, layout.DELETED, config)
+            sets.add(self._folder, self._deletions, layout.DELETED, config)
         for (set_folder, member), length in sorted(created.members.items()):
             self._reverse_membership(set_folder, member, length)
 
     def commit(self) -> set[str]:
         """Write what was planned; return the paths that were created."""
         self._batch.commit()
+        self._deletions.commit()
         for one in self.reversals:
             if one.action == "restore" and one.left is None and not objects.exists(self._folder, one.subject):
                 gc.recover(self._folder, one.subject)
-        return self._batch.created
+        return self._batch.created | self._deletions.created
 
     @cached_property
     def _by(self) -> str | None:

@@ -120,8 +120,10 @@ def _tag_where(
 
 def _require_tags(registry: ExperimentRegistry, config_hash: str, tags: tuple[str, ...]) -> None:
     carried = registry.tags_of(config_hash)
+    some = not set(carried).isdisjoint(tags)
     for tag in tags:
-        if tag not in carried:
+        # One that is gone beside one that is not was removed by the same command, which was interrupted.
+        if tag not in carried and not (some and registry.was_tagged(config_hash, tag)):
             has = f"it has {', '.join(carried)}" if carried else "it has none"
             raise NotFound(f"config {short(config_hash)} does not carry the tag '{tag}'", subject=tag, hint=has)
 

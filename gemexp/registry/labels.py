@@ -49,6 +49,10 @@ class Labels(OpenedStore):
         """Add tags to a configuration; return those it did not have."""
         return self._turn_tags([self.resolve(rev)], add=tags)
 
+    def was_tagged(self, config_hash: str, tag: str) -> bool:
+        """Tell whether a configuration carries a tag of its own, or ever did."""
+        return sets.length(self._folder, layout.tag_folder(tag), config_hash) > 0
+
     def untag(self, rev: str, tags: Iterable[str]) -> list[str]:
         """Remove tags from a configuration; return those it had."""
         return self._turn_tags([self.resolve(rev)], remove=tags)
@@ -88,7 +92,8 @@ class Labels(OpenedStore):
         if not members:
             raise NotFound(f"no config carries the tag '{old}'", subject=old, hint="gemexp tag lists all tags")
         if old != new:
-            self._turn_tags(members, add=[new], remove=[old])
+            self._turn_tags(members, add=[new])  # durable before the other goes: interrupted, they have both
+            self._turn_tags(members, remove=[old])
         return members
 
     def describe(self, rev: str, description: str) -> bool:
