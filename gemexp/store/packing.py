@@ -218,9 +218,20 @@ def replace(folder: Folder, packs: Sequence[Pack], take: Callable[[bytes], bool]
         return False
     left = (one.path for one in packs if one.name != written.pack)
     folder.remove(path for path in left if new is None or folder.loose.exists(new.path))
+    sync_removal(folder)
     if new is not None:
         _keep(folder, new)
     return True
+
+
+def sync_removal(folder: Folder) -> None:
+    """Have packs that were removed stay so: what a collector took out of them would be back with them."""
+    try:
+        durable.sync_path(f"{folder.root}/{layout.PACKS}")
+    except FileNotFoundError:  # it was the last, and another packer has removed the folder
+        pass
+    except OSError as error:
+        raise durable.unwritable(error, folder.root) from None
 
 
 def _verified(folder: Folder, name: str) -> Pack | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gemexp import canonical
 from gemexp.digest import HASH_DIGITS, hash_bytes
 from gemexp.errors import Corrupt, NotFound, StoreUnreadable
-from gemexp.store import layout, names, objects, records, salvage
+from gemexp.store import layout, names, objects, packing, records, salvage
 from gemexp.store.files import Folder
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def _repair_pack(
         restored, solved = _restore_lost(folder, salvaged.lost, sources)
         kept = f"{kept}{restored}"
         solved = solved and all(one.solved for one in done.values())
+        salvage.drop(folder, name)
+    packing.forget_indexes(folder)
     return {problem: done.get(problem) or Repair(problem, kept, solved=solved) for problem in problems}
 
 

@@ -30,7 +30,7 @@ class Salvaged(NamedTuple):
 
 
 def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[Folder], quarantine: str) -> Salvaged:
-    """Put a pack in a damaged one's place.
+    """Put a pack beside a damaged one, which is given another name in quarantine; `drop` takes it away.
 
     Args:
         folder: The store.
@@ -53,12 +53,19 @@ def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[F
         written = packing.repack(folder, [pack.Pack.open(origin.root, name, cached=False)], lambda _: True)
     else:
         written = packing.write(folder, _whole_entries(content, bad))
-    if written.pack != name:
-        folder.remove([path])
-    packing.forget_indexes(folder)
-    folder.packs.all()  # which forgets the one that has gone
     taken = origin is not None and written.pack == name
     return Salvaged(written.pack, written.files, origin.root if origin is not None and taken else "", lost)
+
+
+def drop(folder: Folder, name: str) -> None:
+    """Take a damaged pack away, once all that can be had of it lies elsewhere, so that an interruption loses nothing.
+
+    Raises:
+        StoreUnwritable: The file system refused.
+    """
+    folder.remove([layout.pack_path(name)])
+    packing.sync_removal(folder)  # before its index goes, which knows what was lost
+    folder.packs.all()  # which forgets it
 
 
 def _whole_entries(content: bytes | mmap, bad: Collection[str]) -> Iterator[Entry]:
