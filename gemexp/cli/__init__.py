@@ -133,7 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            _report().error("system", f"standard output: {(error.strerror or str(error)).lower()}", None, as_json=False)
+            text = f"standard output: {(error.strerror or str(error)).lower()}"
+            _report().error("system", text, _hint_for(error), as_json=False)
             code = code or EXIT_BAD_INPUT
         # Nothing is left to say to whoever closed the pipe; this keeps the interpreter from trying once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -185,10 +186,17 @@ def _tell(error: BaseException, session: Session, *, as_json: bool) -> int:
         return EXIT_USAGE
     if isinstance(error, OSError):
         name = f"'{error.filename}': " if error.filename else ""
-        _report().error("system", f"{name}{(error.strerror or str(error)).lower()}", None, as_json=as_json)
+        text = f"{name}{(error.strerror or str(error)).lower()}"
+        _report().error("system", text, _hint_for(error), as_json=as_json)
         return EXIT_BAD_INPUT
     _report().error("interrupted", "interrupted", None, as_json=as_json)
     return EXIT_INTERRUPTED
+
+
+def _hint_for(error: OSError) -> str | None:
+    from gemexp.store import durable
+
+    return durable.hint_for(error.errno)
 
 
 def _report() -> ModuleType:

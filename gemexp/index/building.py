@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import time
 from array import array
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from sqlite3 import Connection
+from sqlite3 import SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, Connection
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -33,6 +34,8 @@ _SHARE_FROM: Final = 60
 _OUTCOMES_AT_ONCE: Final = 500
 _LEFTOVER_SECONDS: Final = 3600
 _SUFFIX: Final = ".new"
+# What the system refused, by what SQLite says of it.
+_SYSTEM: Final = {SQLITE_FULL: errno.ENOSPC, SQLITE_IOERR: errno.EIO, SQLITE_READONLY: errno.EROFS}
 
 Progress = Callable[[int], None]
 _Task = TypeVar("_Task")
@@ -70,7 +73,9 @@ def build(folder: Folder, path: str, progress: Progress = lambda _: None) -> Non
         if isinstance(error.__cause__, OSError):
             raise durable.unwritable(error.__cause__, folder.root) from None
         if error.__cause__ is not None:
-            raise StoreUnwritable(f"cannot write '{path}': {error.__cause__}", path=path, errno=None) from None
+            number = _SYSTEM.get(getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF)
+            hint = durable.HINTS.get(number or 0)
+            raise StoreUnwritable(f"cannot write '{path}': {error.__cause__}", path=path, errno=number, hint=hint) from None
         raise
     finally:
         with contextlib.suppress(OSError):

@@ -19,8 +19,11 @@ HINTS: Final = {
     errno.ENOSPC: "the disk is full; make room and run the command again",
     errno.EFBIG: "a file may not become that large here; see ulimit -f",
     errno.EDQUOT: "your disk quota is used up; make room and run the command again",
+    errno.EIO: "the disk or its cable is failing; copy the store elsewhere, and look at the system's log",
     errno.EMFILE: "too many files are open; raise the limit with ulimit -n",
+    errno.ENFILE: "too many files are open on this machine; try again later",
 }
+_REFUSED: Final = {errno.EACCES, errno.EPERM}
 READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 MODE: Final = 0o444
@@ -168,10 +171,15 @@ def link(source: str, target: str) -> None:
         os.rename(source, target)
 
 
+def hint_for(number: int | None) -> str | None:
+    """Return what to do about an error of the system that need not be a store's; None if it says enough itself."""
+    return None if number in _REFUSED else HINTS.get(number or 0)
+
+
 def unreadable(error: OSError, root: str, path: str) -> StoreUnreadable:
     """Tell that the file system refused a read."""
     reason = (error.strerror or str(error)).lower()
-    hint = "the store is not readable for you" if error.errno in (errno.EACCES, errno.EPERM) else None
+    hint = "the store is not readable for you" if error.errno in _REFUSED else hint_for(error.errno)
     return StoreUnreadable(f"cannot read '{path}' in the store '{root}': {reason}", path=path, hint=hint)
 
 

@@ -105,7 +105,10 @@ def init(root: str) -> bool:
             _write_settings(root)
     except OSError as error:
         raise StoreUnwritable(
-            f"cannot make a store in '{root}': {(error.strerror or str(error)).lower()}", path=root, errno=error.errno
+            f"cannot make a store in '{root}': {(error.strerror or str(error)).lower()}",
+            path=root,
+            errno=error.errno,
+            hint=durable.HINTS.get(error.errno or 0),
         ) from None
     return not existed
 
