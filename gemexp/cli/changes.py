@@ -79,7 +79,8 @@ def lines(changes: Changes) -> Iterator[str]:
         yield from (f"    another, from a merge: {inline(other)}" for other in described.others)
     yield from _titled(changes, "names")
     for moved in changes.names:
-        yield f"  {visible(moved.name)}  {_place(moved.old)} -> {_place(moved.new)}"
+        old = "" if moved.old == moved.new else f"{_place(moved.old)} -> "
+        yield f"  {visible(moved.name)}  {old}{_place(moved.new)}"
         yield from (f"    {line}" for line in _name_lines(moved))
     yield from _titled(changes, "runs")
     yield from (f"  {_config(run.config, run.description)}: {_metrics(run)}" for run in changes.runs)
@@ -109,7 +110,10 @@ def markdown(changes: Changes, title: str) -> Iterator[str]:
         bullets["descriptions"].append(f"{code(short(described.config))}: {change}")
     for moved in changes.names:
         rivals = f"; rivals after a merge: {', '.join(map(_markdown_place, moved.rivals))}" if moved.rivals else ""
-        change = f"{_markdown_place(moved.old)} → {_markdown_place(moved.new)}{rivals}"
+        if _is_settled(moved):
+            rivals = f"; settled, rivals were {', '.join(map(_markdown_place, moved.settled or (moved.new,)))}"
+        old = "" if moved.old == moved.new else f"{_markdown_place(moved.old)} → "
+        change = f"{old}{_markdown_place(moved.new)}{rivals}"
         differences = "".join(f"<br>{line}" for line in _markdown_differences(moved.differences))
         bullets["names"].append(f"{text(moved.name)}: {change}{differences}")
     bullets["runs"] = [
@@ -154,7 +158,14 @@ def _name_lines(moved: Moved) -> Iterator[str]:
     if moved.rivals:
         rivals = ", ".join(_place(config) for config in moved.rivals)
         yield click.style(f"! a merge left rivals: {rivals}; gemexp name --resolve settles it", fg="red")
+    if _is_settled(moved):
+        yield f"settled; a merge had left rivals: {', '.join(map(_place, moved.settled or (moved.new,)))}"
     yield from _difference_lines(moved.differences)
+
+
+def _is_settled(moved: Moved) -> bool:
+    """Tell whether a name has no rivals any more; without one that is named, both pointed to the same config."""
+    return not moved.rivals and (bool(moved.settled) or moved.old == moved.new)
 
 
 def _difference_lines(differences: Sequence[Difference]) -> Iterator[str]:

@@ -84,7 +84,7 @@ class Redescribed(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """A name that points elsewhere.
+    """A name that points elsewhere, or has other rivals.
 
     Args:
         name: The name.
@@ -92,6 +92,7 @@ class Moved(NamedTuple):
         new: Where it points.
         rivals: Where else it points after a merge; None for nowhere.
         differences: Between the two configurations, if that is asked for and both are there.
+        settled: Where else it pointed, and does not any more.
     """
 
     name: str
@@ -99,10 +100,13 @@ class Moved(NamedTuple):
     new: str | None
     rivals: tuple[str | None, ...]
     differences: tuple[Difference, ...]
+    settled: tuple[str | None, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         found: dict[str, Any] = {"name": self.name, "old": self.old, "new": self.new, "rivals": list(self.rivals)}
+        if self.settled:
+            found["settled"] = list(self.settled)
         return found | {"differences": [one.to_dict() for one in self.differences]}
 
 
@@ -313,12 +317,13 @@ class _Comparison:
     def _moved(self) -> Iterator[Moved]:
         for name in sorted(self._touched.names):
             old, new = names.pointer(self._before.tree, name), names.pointer(self._after.tree, name)
-            rivals = tuple(dict.fromkeys(move.config for move in new.rivals))
-            if old.config == new.config and rivals == tuple(dict.fromkeys(move.config for move in old.rivals)):
+            before, rivals = (tuple(dict.fromkeys(move.config for move in one.rivals)) for one in (old, new))
+            if (old.config, before) == (new.config, rivals):
                 continue
             compared = self._variants and old.config and new.config
             differences = self._differences(old.config, new.config) if compared else ()
-            yield Moved(name, old.config, new.config, rivals, differences)
+            settled = tuple(config for config in before if config not in (new.config, *rivals))
+            yield Moved(name, old.config, new.config, rivals, differences, settled)
 
     def _differences(self, first: str | None, second: str | None) -> tuple[Difference, ...]:
         """Return what makes one configuration differ from another, wherever they are."""

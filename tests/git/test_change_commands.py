@@ -105,6 +105,34 @@ def test_status_in_words_and_as_json(ours, cli, commit):
     assert (found["staged"], found["unstaged"]) == (0, 0)
 
 
+def test_a_name_whose_rivals_were_settled_is_not_said_to_move(ours, cli, commit, git):
+    for action in (("add", 0, "one"), ("add", 1, "two"), ("add", 2, "three")):
+        perform(ours, *action)
+    base = commit()
+    git("checkout", "-q", "-b", "other")
+    perform(ours, "name", 0, "production")
+    commit()
+    git("checkout", "-q", "-b", "mine", base)
+    perform(ours, "name", 1, "production")
+    alone = commit()
+    cli("merge", "other")
+    current, rival = (move.config for move in (ours.pointer("production").heads[0], *ours.pointer("production").rivals))
+    arrow = f"{HASHES[1][:12]} -> " * (current != HASHES[1])
+    out = cli("git", "status")[0]
+    assert f"  production  {arrow}{current[:12]}\n    ! a merge left rivals: {rival[:12]}; " in out
+    merged = commit()
+
+    ours.settle_name("production")
+    out = cli("git", "status")[0]
+    assert f"  production  {current[:12]}\n    settled; a merge had left rivals: {rival[:12]}\n" in out
+    (told,) = json.loads(cli("diff", f"{merged}..{commit()}", "--json")[0])["names"]
+    assert told["old"] == told["new"] == current
+    assert (told["rivals"], told["settled"]) == ([], [rival])
+    out = cli("diff", f"{merged}..HEAD", "--format=md")[0]
+    assert f"production: `{current[:12]}`; settled, rivals were `{rival[:12]}`" in out
+    assert "settled" not in cli("diff", f"{alone}..{merged}", "--json")[0]
+
+
 def test_merging_a_revision_in_words(feature, cli, git):  # noqa: ARG001
     git("checkout", "-q", "main")
     out, _ = cli("merge", "feature", "--dry-run")
