@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from gemexp.errors import Corrupt, EngineFailed, NotFound
 
 # A repository may come from anyone: nothing in its settings may run a program of its own, or wait for input.
-_GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false")
+_GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false")
+# A folder of a clone may be made to look like a bare repository, with settings of its own; one that is meant is named.
+_NO_BARE = ("-c", "safe.bareRepository=explicit")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 # What git sets for its hooks, textconv programs and aliases would point a question elsewhere.
@@ -64,7 +66,12 @@ class Repository:
             except EngineFailed as error:
                 if "not a git repository" in error.message:
                     return None
-                raise
+                if "bare repository" not in error.message:
+                    raise
+                look = cls(folder, foreign=True)
+                if look.ask("rev-parse", "--is-bare-repository").strip() != b"true":
+                    raise  # it has a work tree besides, where its settings would run programs
+                return cls(_line(look.ask("rev-parse", "--absolute-git-dir")), bare=True, foreign=foreign)
         top = _line(here.ask("rev-parse", "--show-toplevel"))
         return cls(top, index=os.environ.get("GIT_INDEX_FILE"), foreign=foreign)
 
@@ -90,7 +97,7 @@ class Repository:
         """
         try:
             done = subprocess.run(  # noqa: S603 - the program is git, the arguments are ours
-                [*_GIT, *(() if hooks else _NO_HOOKS), *arguments],
+                [*self._git(hooks=hooks), *arguments],
                 cwd=self.folder,
                 env=self._environment(),
                 input=data,
@@ -248,7 +255,7 @@ class Repository:
         command = ["cat-file", "blob", blob]
         with open(target, "xb") as file:
             done = subprocess.run(  # noqa: S603 - the program is git, the arguments are ours
-                [*_GIT, *_NO_HOOKS, *command],
+                [*self._git(), *command],
                 cwd=self.folder,
                 env=self._environment(),
                 stdout=file,
@@ -261,7 +268,7 @@ class Repository:
     def _open(self, *command: str) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(  # noqa: S603 - the program is git, the arguments are ours
-                [*_GIT, *_NO_HOOKS, *command],
+                [*self._git(), *command],
                 cwd=self.folder,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -274,7 +281,7 @@ class Repository:
     def _cat_file(self) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(  # noqa: S603 - the program is git, the arguments are ours
-                [*_GIT, *_NO_HOOKS, "cat-file", "--batch"],
+                [*self._git(), "cat-file", "--batch"],
                 cwd=self.folder,
                 env=self._environment(),
                 stdin=subprocess.PIPE,
@@ -283,6 +290,10 @@ class Repository:
             )
         except OSError as error:
             raise _no_git(error, self.folder) from None
+
+    def _git(self, *, hooks: bool = False) -> list[str]:
+        named = self.bare or self.foreign
+        return [*_GIT, *(() if named else _NO_BARE), *(() if hooks else _NO_HOOKS)]
 
     def _environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if key not in _INHERITED and key != "GIT_INDEX_FILE"}
@@ -358,9 +369,10 @@ def write_whole(path: str, data: bytes, mode: int) -> None:
     """Write a file of git's own, such as a hook, so that nobody sees half of it; a link to it stays one."""
     path = os.path.realpath(path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    temporary = f"{path}.{os.getpid()}"
+    temporary = f"{path}.{os.urandom(8).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        with open(temporary, "wb") as file:
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(data)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
