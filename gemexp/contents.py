@@ -26,6 +26,8 @@ _WORDS = {
     b"gemexp/description@1": "descriptions",
     b"gemexp/run@1": "runs",
     b"gemexp/alias@1": "aliases",
+    b"gemexp/signature@1": "signatures",
+    b"gemexp/check@1": "checks",
     b"gemexp/move@1": "moves of names",
 }
 _MEMBERS = {pack_format.TAG: "tags", pack_format.DELETED: "deletions", pack_format.MIGRATED: "migrations"}

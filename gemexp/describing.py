@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import Any
 
-VERSION = 1
+VERSION = 2
 
 _SHORT_DIGITS = 12
 _SECTIONS = ("feature_names", "feature_transformations", "feature_weights", "hyperparameters")
@@ -116,6 +116,38 @@ def _run(record: Mapping[str, Any]) -> Iterator[str]:
     yield from _others({key: value for key, value in record.items() if value is not None}, known)
 
 
+def _signature(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is said to be signed; whether it was is for `gemexp verify --signatures`."""
+    yield f"signed outcome {_hash(record.get('outcome'))} of {_hash(record.get('config'))}"
+    yield from provenance(record)
+    statement = record.get("statement")
+    if isinstance(statement, dict):
+        told = {"$", "config", "created_at", "outcome"}
+        same = [name for name in told if statement.get(name) == record.get(name) or name == "$"]
+        yield from _others(statement, same)
+    else:
+        yield from _values(statement, ("statement",))
+    yield from _others(record, ("config", "created_at", "by", "outcome", "signature", "statement"))
+    yield from _indented(record.get("signature"))
+
+
+def _check(record: Mapping[str, Any]) -> Iterator[str]:
+    yield f"checked {_plain(record.get('pipeline'))} on {_hash(record.get('config'))}"
+    yield from provenance(record)
+    verdicts = record.get("verdicts")
+    known = ["config", "created_at", "by", "pipeline"]
+    if isinstance(verdicts, dict):
+        known.append("verdicts")
+        for name in sorted(verdicts):
+            one = verdicts[name]
+            if isinstance(one, dict):
+                yield f"{visible(name)}: {_plain(one.get('verdict'))}"
+                yield from (f"  {line}" for line in _others(one, ("verdict",)))
+            else:
+                yield from _values(one, (name,))
+    yield from _others({key: value for key, value in record.items() if value is not None}, known)
+
+
 def _alias(record: Mapping[str, Any]) -> Iterator[str]:
     yield f"alias {_plain(record.get('alias'))} of {_hash(record.get('config'))}"
     yield from provenance(record)
@@ -158,6 +190,8 @@ _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "gemexp/description@1": _description,
     "gemexp/run@1": _run,
     "gemexp/alias@1": _alias,
+    "gemexp/signature@1": _signature,
+    "gemexp/check@1": _check,
     "gemexp/move@1": _move,
 }
 

@@ -49,6 +49,7 @@ _COMPLETION_VARIABLE = "_GEMEXP_COMPLETE"
 _COMMANDS = {
     "add": "add",
     "alias": "equivalence",
+    "attest": "attest",
     "backtest": "backtest",
     "best": "runs",
     "compare": "show",

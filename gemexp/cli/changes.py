@@ -15,7 +15,7 @@ from gemexp.notation import inline, visible
 if TYPE_CHECKING:
     from gemexp.cli.session import Session
     from gemexp.compare import Difference
-    from gemexp.query.changes import Changes, Experiment, Moved, Ran
+    from gemexp.query.changes import Changes, Checked, Experiment, Moved, Ran
 
 # Of one configuration against another; `gemexp diff` shows all.
 _MOST_DIFFERENCES = 20
@@ -35,6 +35,8 @@ _WORDS = {
     "descriptions": ("experiment with another description", "experiments with other descriptions"),
     "names": ("name moved", "names moved"),
     "runs": ("new run", "new runs"),
+    "signatures": ("new signature", "new signatures"),
+    "checks": ("new check", "new checks"),
     "aliases": ("older hash", "older hashes"),
 }
 _EXPERIMENTS = ("added", "restored", "deleted", "migrated", "removed")
@@ -84,6 +86,12 @@ def lines(changes: Changes) -> Iterator[str]:
         yield from (f"    {line}" for line in _name_lines(moved))
     yield from _titled(changes, "runs")
     yield from (f"  {_config(run.config, run.description)}: {_metrics(run)}" for run in changes.runs)
+    yield from _titled(changes, "signatures")
+    for signed in changes.signatures:
+        yield f"  {_config(signed.config, signed.description)}: outcome {short(signed.outcome)}, not verified here"
+    yield from _titled(changes, "checks")
+    for checked in changes.checks:
+        yield f"  {_config(checked.config, checked.description)}: {_verdicts(checked)}"
     yield from _titled(changes, "aliases")
     yield from (f"  {visible(alias.old)} means {short(alias.config)}" for alias in changes.aliases)
 
@@ -118,6 +126,14 @@ def markdown(changes: Changes, title: str) -> Iterator[str]:
         bullets["names"].append(f"{text(moved.name)}: {change}{differences}")
     bullets["runs"] = [
         f"{_markdown_config(run.config, run.description)}: {text(_metrics(run))}" for run in changes.runs
+    ]
+    bullets["signatures"] = [
+        f"{_markdown_config(signed.config, signed.description)}: {code(short(signed.outcome))}, not verified here"
+        for signed in changes.signatures
+    ]
+    bullets["checks"] = [
+        f"{_markdown_config(checked.config, checked.description)}: {text(_verdicts(checked))}"
+        for checked in changes.checks
     ]
     bullets["aliases"] = [f"{code(alias.old)} means {code(short(alias.config))}" for alias in changes.aliases]
     for part, found in bullets.items():
@@ -189,6 +205,11 @@ def _place(config: str | None) -> str:
 def _metrics(run: Ran) -> str:
     shown = ", ".join(f"{visible(name)} = {inline(value)}" for name, value in sorted(run.metrics.items()))
     return shown or f"outcome {short(run.outcome)}"
+
+
+def _verdicts(checked: Checked) -> str:
+    told = ", ".join(f"{visible(name)} {visible(verdict)}" for name, verdict in checked.verdicts.items())
+    return f"{visible(checked.pipeline)}: {told}"
 
 
 def _markdown_experiments(added: Sequence[Experiment]) -> Iterator[str]:

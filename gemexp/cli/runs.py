@@ -11,6 +11,7 @@ import click
 from gemexp.cli.completion import complete_revision, complete_tag
 from gemexp.cli.output import echo_json, page
 from gemexp.cli.session import Session, json_option, pass_session, where_option
+from gemexp.config import instant
 from gemexp.digest import short
 from gemexp.errors import InvalidInput, UsageError
 from gemexp.notation import inline, visible
@@ -18,7 +19,7 @@ from gemexp.notation import inline, visible
 if TYPE_CHECKING:
     from gemexp.query.ranking import Ranked
     from gemexp.registry import ExperimentRegistry
-    from gemexp.store.records import Run
+    from gemexp.store.records import Check, Run
 
 _SHOWN_METRICS = 4
 _KEYS = {"config": "config_hash", "record": "run"}  # what JSON calls a run's fields
@@ -87,16 +88,27 @@ def record_command(
 @click.command()
 @click.argument("rev", required=False, shell_complete=complete_revision)
 @where_option
+@click.option("--checks", is_flag=True, help="List what gemexp check found instead.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
 @json_option
 @pass_session
-def runs_command(session: Session, *, rev: str | None, where: str | None, limit: int, as_json: bool) -> None:
-    """List runs, newest first.
+def runs_command(
+    session: Session, *, rev: str | None, where: str | None, checks: bool, limit: int, as_json: bool
+) -> None:
+    """List runs, and what was checked, newest first.
 
     Of REV, or of all configurations: configuration, outcome, the run's own name, when, what came out. A run marked with
-    ! is one of a configuration that has had different outcomes on the same data.
+    ! is one of a configuration that has had different outcomes on the same data. JSON holds the runs alone, or with
+    --checks the checks.
     """
     registry = session.open()
+    checked = [] if as_json and not checks else registry.checks(rev, where=where)[:limit]
+    if checks:
+        if as_json:
+            echo_json([_check_value(check) for check in checked], indent=2)
+        else:
+            page(map(_check_line, checked))
+        return
     found = registry.runs(rev, where=where)[:limit]
     disputed = {run.config: registry.metadata(run.config).disputed for run in found}
     metrics = {run.outcome: registry.metrics(run.outcome) for run in found}
@@ -111,7 +123,13 @@ def runs_command(session: Session, *, rev: str | None, where: str | None, limit:
         ]
         echo_json(content, indent=2)
     else:
-        page(_run_line(run, metrics[run.outcome], disputed=run.data in disputed[run.config]) for run in found)
+        lines = [
+            (instant(run.created_at), _run_line(run, metrics[run.outcome], disputed=run.data in disputed[run.config]))
+            for run in found
+        ]
+        lines += [(instant(check.created_at), _check_line(check)) for check in checked]
+        lines.sort(key=lambda one: one[0], reverse=True)  # which keeps the order of runs that began at one time
+        page(line for _, line in lines[:limit])
 
 
 @click.command()
@@ -177,11 +195,22 @@ def _run_line(run: Run, metrics: dict[str, float | None], *, disputed: bool) -> 
     return f"{mark} {hashes}  {when}{took}{visible(code)}{verifies}  {metric_text(metrics)}".rstrip()
 
 
+def _check_line(check: Check) -> str:
+    code = (
+        "" if check.code is None else f"  {str(check.code.get('commit'))[:7]}{'+' if check.code.get('dirty') else ''}"
+    )
+    when = visible(check.created_at[:19].replace("T", " "))
+    return f"  {click.style(short(check.config), fg='yellow')} checked  {when}{visible(code)}  {check_text(check)}"
+
+
+def _check_value(check: Check) -> dict[str, Any]:
+    fields = {_KEYS.get(name, name): value for name, value in check._asdict().items() if name != "record"}
+    return {**fields, "check": check.record}
+
+
 def _deflated(registry: ExperimentRegistry, ranked: list[Ranked]) -> list[float | None]:
     """Return the deflated Sharpe ratio of each backtest's outcome; None for other outcomes."""
-    backtests = [
-        one for one in ranked if isinstance(one.outcome.data, str) and "result_digest" in one.outcome.details
-    ]
+    backtests = [one for one in ranked if isinstance(one.outcome.data, str) and "result_digest" in one.outcome.details]
     if not backtests:
         return [None] * len(ranked)
     from gemexp.backtest.deflated import deflated_from_moments
@@ -226,3 +255,21 @@ def outcome_lines(runs: tuple[Run, ...], metrics: dict[str, dict[str, float | No
         if run.outcome not in seen:
             seen.add(run.outcome)
             yield f"outcome {short(run.outcome)}  {metric_text(metrics[run.outcome])}".rstrip()
+
+
+def check_lines(checks: tuple[Check, ...]) -> Iterator[str]:
+    """Yield a line for the newest check of each pipeline, newest first."""
+    seen = set()
+    for check in reversed(checks):
+        if check.pipeline not in seen:
+            seen.add(check.pipeline)
+            yield f"checked {check_text(check)}"
+
+
+def check_text(check: Check) -> str:
+    """Return the pipeline and the verdict on each property, on one line."""
+    told = []
+    for name, verdict in check.answers.items():
+        text = verdict if verdict == "holds" else verdict.upper()
+        told.append(f"{visible(name)} {click.style(visible(text), fg='green' if verdict == 'holds' else 'red')}")
+    return f"{visible(check.pipeline)}  {', '.join(told)}".rstrip()

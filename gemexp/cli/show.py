@@ -177,6 +177,11 @@ def _shown(registry: ExperimentRegistry, config_hash: str, config: ExperimentCon
         from gemexp.cli.runs import outcome_lines
 
         yield from outcome_lines(metadata.runs, {run.outcome: registry.metrics(run.outcome) for run in metadata.runs})
+    yield from (f"signed  outcome {short(one.outcome)}, unverified" for one in reversed(metadata.signatures))
+    if metadata.checks:
+        from gemexp.cli.runs import check_lines
+
+        yield from check_lines(metadata.checks)
     if metadata.disputed:
         yield click.style("! different outcomes on the same data: not reproducible", fg="red")
     if config.description:

@@ -125,6 +125,35 @@ class Ran(NamedTuple):
         return found | {"created_at": self.created_at, "outcome": self.outcome, "metrics": self.metrics}
 
 
+class Signed(NamedTuple):
+    """A signature under an outcome, which nobody has checked here."""
+
+    config: str
+    description: str
+    created_at: str
+    outcome: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        found: dict[str, Any] = {"config_hash": self.config, "description": self.description}
+        return found | {"created_at": self.created_at, "outcome": self.outcome}
+
+
+class Checked(NamedTuple):
+    """What checking a pipeline on a configuration came to: the verdict on each property."""
+
+    config: str
+    description: str
+    created_at: str
+    pipeline: str
+    verdicts: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        found: dict[str, Any] = {"config_hash": self.config, "description": self.description}
+        return found | {"created_at": self.created_at, "pipeline": self.pipeline, "verdicts": self.verdicts}
+
+
 class Changes(NamedTuple):
     """What one state has over another; each list in order of time or name.
 
@@ -138,6 +167,8 @@ class Changes(NamedTuple):
         descriptions: Descriptions of the same.
         names: Names that point elsewhere, or have rivals.
         runs: Runs of configurations that are not deleted.
+        signatures: Signatures under outcomes of the same.
+        checks: What was checked with the same.
         aliases: Older hashes that mean a configuration.
     """
 
@@ -150,6 +181,8 @@ class Changes(NamedTuple):
     descriptions: tuple[Redescribed, ...] = ()
     names: tuple[Moved, ...] = ()
     runs: tuple[Ran, ...] = ()
+    signatures: tuple[Signed, ...] = ()
+    checks: tuple[Checked, ...] = ()
     aliases: tuple[Alias, ...] = ()
 
     def __bool__(self) -> bool:
@@ -240,6 +273,8 @@ class _Comparison:
             descriptions=tuple(self._redescribed(kept)),
             names=tuple(self._moved()),
             runs=tuple(self._ran(ran)),
+            signatures=tuple(self._signed(ran)),
+            checks=tuple(self._checked(ran)),
             aliases=self._aliases(),
         )
 
@@ -343,6 +378,22 @@ class _Comparison:
         for config, run in sorted(runs, key=lambda one: (instant(one[1].created_at), one[0]), reverse=True):
             description = self._after.metadata(config).description
             yield Ran(config, description, run.created_at, run.outcome, self._after.metrics(run.outcome))
+
+    def _signed(self, configs: list[str]) -> Iterator[Signed]:
+        new = [one for config in configs for one in self._new(config, "signatures")]
+        for one in sorted(new, key=lambda one: (instant(one.created_at), one.record), reverse=True):
+            yield Signed(one.config, self._after.metadata(one.config).description, one.created_at, one.outcome)
+
+    def _checked(self, configs: list[str]) -> Iterator[Checked]:
+        new = [one for config in configs for one in self._new(config, "checks")]
+        for one in sorted(new, key=lambda one: (instant(one.created_at), one.record), reverse=True):
+            description = self._after.metadata(one.config).description
+            yield Checked(one.config, description, one.created_at, one.pipeline, one.answers)
+
+    def _new(self, config: str, part: str) -> list[Any]:
+        """Return those records of a configuration in one part of its metadata that were not there before."""
+        known = {one.record for one in getattr(self._before.metadata(config), part)}
+        return [one for one in getattr(self._after.metadata(config), part) if one.record not in known]
 
     def _aliases(self) -> tuple[Alias, ...]:
         about = {name.config for name in self._touched.records} | self._touched.deleted

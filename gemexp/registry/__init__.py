@@ -12,6 +12,7 @@ from gemexp.errors import NotFound
 from gemexp.paths import parse_path
 from gemexp.query import scan
 from gemexp.registering import Registered
+from gemexp.registry.attesting import Attesting
 from gemexp.registry.equivalence import Equivalence
 from gemexp.registry.executing import Executing
 from gemexp.registry.history import History
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from gemexp.query.syntax import Query
 
 
-class ExperimentRegistry(Equivalence, Executing, History, Indexing, Labels, Names, Tables, Upkeep):
+class ExperimentRegistry(Attesting, Equivalence, Executing, History, Indexing, Labels, Names, Tables, Upkeep):
     """An opened store.
 
     Args:

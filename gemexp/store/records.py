@@ -114,6 +114,12 @@ class Check(NamedTuple):
     record: str = ""
 
     @property
+    def answers(self) -> dict[str, str]:
+        """The verdict on each property by its name: ``holds``, ``failed`` or ``error``."""
+        told = {name: one.get("verdict") for name, one in self.verdicts.items() if isinstance(one, dict)}
+        return {name: verdict for name, verdict in sorted(told.items()) if isinstance(verdict, str)}
+
+    @property
     def objects(self) -> list[str]:
         """The objects that it names."""
         return [self.installed] if self.installed else []

@@ -166,6 +166,6 @@ def test_the_json_of_a_merge_without_changes_has_all_its_fields(gemexp, store, o
         part: []
         for part in (
             *("added", "restored", "deleted", "migrated", "removed"),
-            *("tags", "descriptions", "names", "runs", "aliases"),
+            *("tags", "descriptions", "names", "runs", "signatures", "checks", "aliases"),
         )
     }

@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import subprocess
 
 import click
 import pytest
@@ -24,12 +25,13 @@ QUICK = {
         "add ../known.yaml -d 'another description'",
     ],
     "alias": ["alias", "alias beef best", "alias dead variant --force", "alias -d dead"],
+    "attest": ["attest best --key ../key"],
     "best": ["best --metric loss"],
     "compare": ["compare best variant"],
     "completion": ["completion bash"],
     "delete": ["delete best --force", "delete variant --force"],
     "describe": ["describe best 'in other words'", "describe best ''"],
-    "diff": ["diff best variant", "diff main..theirs", "diff main..theirs --format=md"],
+    "diff": ["diff best variant", "diff --runs best best", "diff main..theirs", "diff main..theirs --format=md"],
     "explain": ["explain best variant"],
     "export": ["export best ../out.json", "export --all ../out.jsonl", "export --tag best ../out", "export best -"],
     "fsck": ["fsck", "fsck --repair", "fsck --repair --from ../other"],
@@ -59,7 +61,11 @@ QUICK = {
     "plot": ["plot --metric loss --x k"],
     "record": ["record best --metric loss=0.5 --artifact ../new.yaml", "record variant --metric loss=0.25"],
     "restore": ["restore {gone}"],
-    "runs": ["runs", "runs best --json"],
+    "run": [
+        "run best -a copy -- cp .gemexp/format copy",
+        "run best -a copy --patch -- cp .gemexp/format copy; verify --rerun best --yes",
+    ],
+    "runs": ["runs", "runs best --json", "runs --checks"],
     "search": ["search best", "search --where 'hyperparameters.k >= 1'"],
     "show": ["show best", "show best --json", "show best:hyperparameters.k", "show best --raw"],
     "tag": [
@@ -119,6 +125,8 @@ def fill(folder, work):
         "parameters: {start: 2021-01-01, end: 2021-12-31, n_bootstrap: 0}\ngrid: {k: [3]}\n"
     )
     write_registry(folder / "experiments.sqlite", [old_row("0123456789abcdef")])
+    key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"]
+    subprocess.run(key, check=True, stdin=subprocess.DEVNULL)
     registry = ExperimentRegistry(work.store)
     best = registry.register(ExperimentConfig([], {}, {"k": 1}, description="best", tags=["best"]))
     registry.pack()
