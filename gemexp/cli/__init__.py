@@ -123,11 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", DamageWarning)
         warnings.simplefilter("always", RivalWarning)
-        code = _run(arguments)
-    for one in told:
-        _report().warning(str(one.message))
-    if any(issubclass(one.category, DamageWarning) for one in told):  # what other libraries warn of is no damage
-        code = code or EXIT_CORRUPT
+        code = _run(arguments, told)
+        if any(issubclass(one.category, DamageWarning) for one in told):  # what other libraries warn of is no damage
+            code = code or EXIT_CORRUPT
     if sys.stdout is None:  # it was closed before we began
         return code
     try:
@@ -142,11 +140,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], told: list[warnings.WarningMessage]) -> int:
+    """Run one command, and tell what was warned of meanwhile, then what went wrong."""
     as_json = "--json" in arguments
     session = Session(arguments)
     try:
-        result = _invoke(arguments, session)
+        try:
+            result = _invoke(arguments, session)
+        finally:
+            for one in told:
+                _report().warning(str(one.message), as_json=as_json)
     except click.exceptions.Exit as error:
         return error.exit_code
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Errors for people and for scripts, on standard error."""
+"""Errors, warnings and notes, on standard error: for people, or for scripts a JSON object a line."""
 
 from __future__ import annotations
 
@@ -45,14 +45,26 @@ def error(kind: str, message: str, hint: str | None, *, as_json: bool) -> None:
     _tell(kind, message, hint, {}, as_json=as_json)
 
 
-def warning(message: str) -> None:
-    """Tell of something that makes an answer incomplete."""
-    click.echo(f"warning: {visible(message)}", err=True)
+def warning(message: str, *, as_json: bool | None = None) -> None:
+    """Tell of something that makes an answer incomplete; as JSON if the command was asked for that."""
+    _remark("warning", message, as_json=as_json)
 
 
 def note(message: str) -> None:
-    """Tell of a choice that was made for the user."""
-    click.echo(f"note: {visible(message)}", err=True)
+    """Tell of a choice that was made for the user; as JSON if the command was asked for that."""
+    _remark("note", message, as_json=None)
+
+
+def _remark(kind: str, message: str, *, as_json: bool | None) -> None:
+    if as_json is None:
+        context = click.get_current_context(silent=True)
+        as_json = context is not None and bool(context.params.get("as_json"))
+    if as_json:
+        from gemexp import formats
+
+        click.echo(formats.dumps({kind: {"message": message}}, "json"), err=True)
+    else:
+        click.echo(f"{kind}: {visible(message)}", err=True)
 
 
 def removed(number: int) -> None:

@@ -43,10 +43,18 @@ class Result(NamedTuple):
         return [strict_json(line) for line in self.out.splitlines()]
 
     @property
+    def told(self):
+        """What a script reads from standard error: warnings, notes, and an error at last."""
+        lines = [strict_json(line) for line in self.err.splitlines()]
+        assert all(len(line) == 1 and {*line} <= {"warning", "note", "error"} for line in lines)
+        assert not any("error" in line for line in lines[:-1])
+        return lines
+
+    @property
     def error(self):
-        """What a script reads from standard error."""
+        """The error that a script reads from standard error."""
         assert self.out == ""
-        return strict_json(self.err)["error"]
+        return self.told[-1]["error"]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import warnings
 import pytest
 from collisions import colliding_configs
 from surroundings import snapshot
+from written_moves import write_move
 
 import gemexp
 from gemexp.cli import add as add_module
@@ -286,3 +287,26 @@ def test_a_warning_of_another_library_is_told_and_is_no_damage(gemexp, add, monk
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         assert gemexp("list", code=0).err == "warning: fonts are old\n"
+
+
+def test_with_json_standard_error_is_a_json_object_a_line_and_the_error_is_the_last(gemexp, add, store, project):
+    """A name with rivals warns, a path that leads nowhere fails; a damaged file warns, and its name is visible."""
+    one, two = add({"a": 1}), add({"a": 2})
+    for config in (one, two):
+        write_move(store().root, "production", config, "2024-01-10T12:00:00Z")
+    result = gemexp("show", "production:no.such", "--json", code=None)
+    assert [*map(next, map(iter, result.told))] == ["warning", "error"]
+    assert result.error["kind"] in ("invalid-path", "not-found")
+    plain = gemexp("show", "production:no.such", code=result.code).err.splitlines()
+    assert [line.partition(":")[0] for line in plain[:2]] == ["warning", "error"]
+
+    place = project / ".gemexp/objects" / one[:2] / one
+    place.unlink()
+    place.write_bytes(b"damaged")
+    (warning,) = gemexp("list", "--json", code=5).told
+    assert warning["warning"]["message"].startswith(f"'objects/{one[:2]}/{one}' ")
+
+    gemexp("init", "../other")
+    (project.parent / "other/.gemexp/README").write_text("x")
+    (note,) = gemexp("merge", "../other", "--json").told
+    assert "'README' was left behind" in note["note"]["message"]
