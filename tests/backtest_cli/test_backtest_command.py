@@ -76,7 +76,7 @@ def test_json_is_the_content_of_the_summary_with_the_names_that_scripts_rely_on(
     found = gemexp("backtest", "--data", "panel.csv", "--config", "mood.json", *DATES, "--k", "2", *options, "--json")
     (folder,) = (project / "reports/backtests").iterdir()
     assert found.out == (folder / "summary.json").read_text()
-    assert "note: made a store" in found.err
+    assert '{"note": {"message": "made a store' in found.err
     summary = found.json
     assert set(summary["config"]) == {
         *("start", "end", "walk_days", "k", "seed", "bps", "lag", "windows", "days", "periods_per_year"),
