@@ -107,6 +107,8 @@ class _Lookup:
         try:
             # Walking history must not fetch what a partial clone lacks, folder by folder; the one file may be fetched.
             found = Repository(self._folder, foreign=True).ask("log", *options, "--", f":(top,literal){path}").split()
-            return Repository(self._folder).ask("cat-file", "blob", found[3].decode()) if len(found) > 3 else None
+            # As if bare: it may be, and was named, since git has started us for it.
+            here = Repository(self._folder, bare=True)
+            return here.ask("cat-file", "blob", found[3].decode()) if len(found) > 3 else None
         except EngineFailed:
             return None
