@@ -23,6 +23,7 @@ from gemexp.backtest.metrics import equity
 from gemexp.backtest.outcome import Outcome, canonical
 
 _CONFIG = ("start", "end", "k", "seed", "bps", "lag")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NOT_METRICS = ("windows", "days", "periods_per_year", "moments", "notes")
 
 
@@ -112,5 +113,10 @@ def _csv(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([_plain(cell) for cell in row] for row in rows)
     return text.getvalue()
+
+
+def _plain(cell: Any) -> Any:
+    """Keep a spreadsheet from taking text for a formula, such as the name of an asset in somebody's panel."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

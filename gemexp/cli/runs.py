@@ -240,7 +240,7 @@ def _ranked_value(one: Ranked, metric: str, deflated: float | None) -> dict[str,
 
 
 def _ranked_line(one: Ranked, metric: str, deflated: float | None) -> str:
-    parts = [click.style(short(one.config_hash), fg="yellow"), f"{metric}={inline(one.value)}"]
+    parts = [click.style(short(one.config_hash), fg="yellow"), f"{visible(metric)}={inline(one.value)}"]
     if deflated is not None:
         parts.append(f"deflated={inline(deflated)} of {one.trials} trials")
     if not one.reproducible:
