@@ -220,8 +220,7 @@ def _newest(known: Snapshot, tag: str | None, hashes: list[str] | None, limit: i
     """Find listed configs, those with a tag, or among some hashes."""
     most = -1 if limit is None else max(limit, 0)
     if hashes is not None:
-        wanted = set(hashes)
-        found = (row for row in _by_hash(known, hashes, _COLUMNS, f" AND state = {SHOWN}") if row[1].hex() in wanted)
+        found = _by_hash(known, hashes, _COLUMNS, f" AND state = {SHOWN}")
         rows = sorted(found, key=_age, reverse=True) if limit is None else heapq.nlargest(most, found, key=_age)
     else:
         source, values = "configs", [most]
@@ -243,13 +242,14 @@ def _age(row: _Row | _Suspect) -> tuple[int, bytes]:
 
 
 def _by_hash(known: Snapshot, hashes: Sequence[str], columns: str, condition: str = "") -> Iterator[tuple[Any, ...]]:
-    """Yield columns of the rows of some configs."""
-    numbers = map(id_of, hashes)
-    while chunk := list(islice(numbers, _CHUNK)):
+    """Yield columns of the rows of some configs; the second is the hash."""
+    left = iter(hashes)
+    while chunk := set(islice(left, _CHUNK)):
         places = ", ".join("?" * len(chunk))
         # All of it comes from this module.
         statement = f"SELECT {columns} FROM configs WHERE id IN ({places}){condition}"  # noqa: S608
-        yield from known.connection.execute(statement, chunk)
+        rows = known.connection.execute(statement, list(map(id_of, chunk)))
+        yield from (row for row in rows if row[1].hex() in chunk)
 
 
 def _match(known: Snapshot, query: Query) -> tuple[list[str], list[str]] | None:
@@ -266,9 +266,10 @@ def _match(known: Snapshot, query: Query) -> tuple[list[str], list[str]] | None:
         SELECT configs.hash, {sure} FROM configs
         WHERE configs.state = {SHOWN} AND ({render(bounds.possible)}) ORDER BY configs.id
     """  # noqa: S608
-    found = known.connection.execute(statement, compiler.values).fetchall()
-    surely = [raw.hex() for raw, is_sure in found if is_sure]
-    possibly = [raw.hex() for raw, is_sure in found if not is_sure]
+    surely: list[str] = []
+    possibly: list[str] = []
+    for raw, is_sure in known.connection.execute(statement, compiler.values):
+        (surely if is_sure else possibly).append(raw.hex())
     if len(possibly) > _FEW and len(possibly) > _PART * _count(known):
         return None
     return surely, [*possibly, *known.suspects]
@@ -300,8 +301,8 @@ def _tag_counts(known: Snapshot) -> Counter[str]:
 
 def _run_once(known: Snapshot, hashes: list[str]) -> set[str]:
     """Return which of some configs were run once at most, themselves and those that they replace together."""
-    rows = _by_hash(known, hashes, "hash", " AND runs < 2")
-    return {raw.hex() for (raw,) in rows} - known.suspects
+    rows = _by_hash(known, hashes, "id, hash", " AND runs < 2")
+    return {raw.hex() for _, raw in rows} - known.suspects
 
 
 def _run(known: Snapshot) -> set[str] | None:
