@@ -15,7 +15,7 @@ from gemexp.notation import inline, visible
 from gemexp.registry import ExperimentRegistry
 from gemexp.testing.differences import Difference
 from gemexp.testing.pipelines import config_of, sections_of
-from gemexp.testing.verdicts import Verdict
+from gemexp.testing.verdicts import Recheck, Verdict
 
 HASH_STABILITY = "hash-stability"
 RoundTrip = Callable[[ExperimentConfig], Any]
@@ -45,7 +45,7 @@ def hash_stability(config: ExperimentConfig, *, through: Mapping[str, RoundTrip]
             def again(smaller: ExperimentConfig) -> Verdict:
                 return hash_stability(smaller, through=through)
 
-            return holds.fails(f"through {name}", found, compared=compared, again=again)
+            return holds.fails(f"through {name}", found, compared=compared, again=Recheck(again))
     return Verdict(HASH_STABILITY, "", config, holds=True, compared=compared, outcome=config.config_hash)
 
 

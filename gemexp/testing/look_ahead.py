@@ -68,7 +68,9 @@ def no_look_ahead(
             changed = time_rows.changed(given, time_rows.change_of(count, cut, number))
             found = runner.differences(before, _form(known(runner.pipeline.call(config, changed), cut)))
             if found:
-                return holds.fails(f"up to row {cut} when the inputs after it are changed", found, again=again)
+                return holds.fails(
+                    f"up to row {cut} when the inputs after it are changed", found, again=runner.rechecks(again)
+                )
     return holds
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from gemexp.config import ExperimentConfig
@@ -39,22 +40,21 @@ def order_does_not_matter(
     Raises:
         PipelineFailed, InvalidInput: As `gemexp.testing.sameness.same_outcome`.
     """
-    runner = Runner(pipeline, isolate=isolate, rtol=rtol, atol=atol)
+    return _checked(Runner(pipeline, isolate=isolate, rtol=rtol, atol=atol), config, runs)
+
+
+def _checked(runner: Runner, config: ExperimentConfig, runs: int) -> Verdict:
     given = sections_of(config)
     orders = list(_orders(given, runs))
     outcomes = runner.run([Call(sections) for sections in (given, *(sections for _, sections in orders), given)])
     (first,), *others, (last,) = outcomes
     holds = runner.holds(ORDER, config, runner.first(first), len(others))
-
-    def again(smaller: ExperimentConfig) -> Verdict:
-        return order_does_not_matter(runner.pipeline, smaller, runs=runs, isolate=isolate, rtol=rtol, atol=atol)
-
     for (what, _), (other,) in zip(orders, others, strict=True):
         found = runner.differences(first, other)
         if found:
             restless = runner.differences(first, last)
             when = "when it is called again, in the same order too" if restless else what
-            return holds.fails(when, found, again=again)
+            return holds.fails(when, found, again=runner.rechecks(partial(_checked, runner, runs=runs)))
     return holds
 
 

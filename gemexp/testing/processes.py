@@ -85,8 +85,20 @@ class Process:
             self._ready = True
         return [results.loads(text) for text in self._receive()["outcomes"]]
 
+    def run(self, calls: Sequence[Call]) -> list[list[Form]]:
+        """Return the outcomes of some calls, made one after the other.
+
+        Raises:
+            PipelineFailed: As `answer`.
+        """
+        outcomes = []
+        for call in calls:
+            self.ask(call)
+            outcomes.append(self.answer())
+        return outcomes
+
     def close(self) -> None:
-        """End the process."""
+        """End the process; again does no harm."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._answers, self._errors):
@@ -144,10 +156,22 @@ class Processes:
 
     def start(self, world: World) -> Process:
         """Return the process for a world; it is started if there is none."""
-        key = json.dumps(world, sort_keys=True)
+        key = _key(world)
         if key not in self._kept:
             self._kept[key] = Process(self.pipeline, world)
         return self._kept[key]
+
+    def run(self, world: World, calls: Sequence[Call]) -> list[list[Form]]:
+        """Return the outcomes of some calls in the process for a world; one that failed is not used again.
+
+        Raises:
+            PipelineFailed: As `Process.answer`.
+        """
+        try:
+            return self.start(world).run(calls)
+        except PipelineFailed:
+            self._kept.pop(_key(world)).close()
+            raise
 
     def close(self) -> None:
         """End all of them."""
@@ -161,6 +185,10 @@ class Processes:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _key(world: World) -> str:
+    return json.dumps(world, sort_keys=True)
 
 
 def run_here(pipeline: Pipeline, calls: Sequence[Call]) -> list[list[Form]]:
@@ -190,8 +218,4 @@ def _outcome(pipeline: Pipeline, config: ExperimentConfig) -> Form:
 def run_fresh(pipeline: Pipeline, world: World, calls: Sequence[Call]) -> list[list[Form]]:
     """Return the outcomes of some calls, made one after the other in one fresh process that ends afterwards."""
     with Process(pipeline, world) as process:
-        outcomes = []
-        for call in calls:
-            process.ask(call)
-            outcomes.append(process.answer())
-        return outcomes
+        return process.run(calls)

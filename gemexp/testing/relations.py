@@ -67,7 +67,7 @@ def metamorphic(
         found = runner.differences(first, second)
     else:
         found = [] if (note := _broken(related, outcomes)) is None else [_unrelated(first, second, note)]
-    return holds.fails(f"after '{change.name}'", found, again=again) if found else holds
+    return holds.fails(f"after '{change.name}'", found, again=runner.rechecks(again)) if found else holds
 
 
 def scale_weights(config: ExperimentConfig, factor: float = 2.0) -> ExperimentConfig:

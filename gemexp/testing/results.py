@@ -13,12 +13,9 @@ import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any
-from uuid import UUID
 
 from gemexp import canonical
 from gemexp.config import METADATA, ExperimentConfig
@@ -28,7 +25,9 @@ from gemexp.testing import tables
 
 Form = Any
 MAX_DEPTH = 64
-_NUMBERLIKE = (complex, date, datetime, time, timedelta, Decimal, Fraction, UUID, range)
+_WITH_TEXT = (complex, date, datetime, time, timedelta, range)
+# As those, but a process that has not imported their modules has none of them.
+_WITH_TEXT_ELSEWHERE = (("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,7 +133,7 @@ def _leaf(value: Any) -> Form:
         return Other(type(value).__qualname__, value.name)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return Blob(bytes(value))
-    if isinstance(value, _NUMBERLIKE):
+    if isinstance(value, _WITH_TEXT) or (type(value).__module__, type(value).__name__) in _WITH_TEXT_ELSEWHERE:
         return Other(type(value).__name__, str(value))
     for plain in (int, float, str):
         # numpy's float64 is a float, and prints as one.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from gemexp.config import ExperimentConfig
@@ -10,10 +13,12 @@ from gemexp.notation import visible
 from gemexp.testing import processes
 from gemexp.testing.differences import Difference, Tolerance, differences
 from gemexp.testing.pipelines import Pipeline, PipelineFailed, pipeline_of, sections_of
-from gemexp.testing.processes import Call
+from gemexp.testing.processes import Call, Process, Processes
 from gemexp.testing.results import Form, Raised, digest
-from gemexp.testing.verdicts import Verdict
+from gemexp.testing.verdicts import Check, Recheck, Verdict
 from gemexp.testing.worlds import World
+
+_AT_ONCE = os.cpu_count() or 1
 
 
 class Runner:
@@ -33,18 +38,50 @@ class Runner:
         self.pipeline: Pipeline = pipeline_of(pipeline)
         self.isolate = isolate
         self.tolerance = Tolerance(rtol, atol).check()
+        self._kept: Processes | None = None
         if isolate:
             self.pipeline.check_open()
 
     def run(self, calls: Sequence[Call], world: World | None = None) -> list[list[Form]]:
         """Return the outcomes of some calls, made one after the other in one process."""
+        if self._kept is not None:
+            return self._kept.run(world or {}, calls)
         if self.isolate:
             return processes.run_fresh(self.pipeline, world or {}, calls)
         return processes.run_here(self.pipeline, calls)
 
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Use one process for each world as long as the block lasts, instead of a fresh one for each run."""
+        if not self.isolate:
+            yield
+            return
+        with Processes(self.pipeline) as kept:
+            self._kept = kept
+            try:
+                yield
+            finally:
+                self._kept = None
+
     def once(self, config: ExperimentConfig, world: World | None = None) -> Form:
         """Return the outcome of one call."""
         return self.run([Call(sections_of(config))], world)[0][0]
+
+    def alone(self, runs: Sequence[tuple[ExperimentConfig, World]], times: int = 1) -> Iterator[list[Form]]:
+        """Yield the outcomes of each of some runs, in a fresh process each; a few are under way at once."""
+        if not self.isolate:
+            yield from (self.run([Call(sections_of(config), times)])[0] for config, _ in runs)
+            return
+        with ExitStack() as stack:
+            started: deque[Process] = deque()
+            for config, world in runs:
+                process = stack.enter_context(Process(self.pipeline, world))
+                process.ask(Call(sections_of(config), times))
+                started.append(process)
+                if len(started) > _AT_ONCE:
+                    yield _ended(started.popleft())
+            while started:
+                yield _ended(started.popleft())
 
     def first(self, form: Form) -> Form:
         """Return the outcome that others are compared with.
@@ -73,3 +110,18 @@ class Runner:
             outcome=digest(first),
             **parts,
         )
+
+    def rechecks(self, check: Check, *, keeping: bool = True) -> Recheck:
+        """Return what checks once more what failed, on other configurations.
+
+        Args:
+            check: Checks one.
+            keeping: Whether many may share processes, unless the last word is to be had.
+        """
+        return Recheck(check, self.keeping if keeping else nullcontext)
+
+
+def _ended(process: Process) -> list[Form]:
+    """Return the outcomes of the one call that a process was asked for, and end it."""
+    with process:
+        return process.answer()

@@ -47,11 +47,14 @@ def seed_is_the_only_randomness(
         InvalidInput: There is nothing at ``seed``, or there are not two seeds.
         PipelineFailed: As `gemexp.testing.sameness.same_outcome`.
     """
-    runner = Runner(pipeline, isolate=isolate, rtol=rtol, atol=atol)
-    path = parse_path(seed)
-    select(sections_of(config), path)
     if len(set(seeds)) < 2:
         raise InvalidInput("one seed has nothing to be compared with", hint="such as seeds=(0, 1, 2)")
+    return _checked(Runner(pipeline, isolate=isolate, rtol=rtol, atol=atol), config, seed, seeds, matters=matters)
+
+
+def _checked(runner: Runner, config: ExperimentConfig, seed: str, seeds: Sequence[int], *, matters: bool) -> Verdict:
+    path = parse_path(seed)
+    select(sections_of(config), path)
     calls = [Call(sections_of(vary(config, [(path, each)]))) for each in seeds]
     forth = [outcome for (outcome,) in runner.run(calls)]
     back = [outcome for (outcome,) in runner.run(calls[::-1])][::-1]
@@ -59,12 +62,7 @@ def seed_is_the_only_randomness(
     if matters:
         options["seed-matters"] = ""
     holds = runner.holds(SEED, config, runner.first(forth[0]), 2 * len(seeds) - 1, options=options)
-
-    def again(smaller: ExperimentConfig) -> Verdict:
-        return seed_is_the_only_randomness(
-            runner.pipeline, smaller, seed=seed, seeds=seeds, matters=matters, isolate=isolate, rtol=rtol, atol=atol
-        )
-
+    again = runner.rechecks(lambda smaller: _checked(runner, smaller, seed, seeds, matters=matters))
     for each, first, other in zip(seeds, forth, back, strict=True):
         found = runner.differences(first, other)
         if found:

@@ -9,7 +9,7 @@ from typing import Any
 from gemexp.config import SECTIONS, ExperimentConfig
 from gemexp.errors import GemexpError, InvalidInput
 from gemexp.paths import assign, take_out
-from gemexp.testing.verdicts import Verdict
+from gemexp.testing.verdicts import Check, Verdict
 
 MAX_SECONDS = 20.0
 MAX_TRIES = 200
@@ -33,18 +33,35 @@ def shrunk(verdict: Verdict, *, seconds: float = MAX_SECONDS, tries: int = MAX_T
     """
     if verdict.holds or verdict.again is None:
         raise InvalidInput("there is nothing to shrink: the property holds")
-    search = _Search(verdict, verdict.again, time.monotonic() + seconds, tries)
+    until = time.monotonic() + seconds
+    with verdict.again.keeping():
+        quick = _search(verdict, verdict.again.check, until, tries)
+    if quick is verdict or _fails(verdict.again.check, quick.config) is None:
+        # What shared processes said does not count: they had run other configs.
+        return _search(verdict, verdict.again.check, until, tries)
+    return quick
+
+
+def _search(verdict: Verdict, check: Check, until: float, tries: int) -> Verdict:
+    search = _Search(verdict, check, until, tries)
     while search.step():
         continue
     return search.best
 
 
+def _fails(check: Check, config: ExperimentConfig) -> Verdict | None:
+    """Return the verdict that a property fails on a configuration; None if it holds, or cannot be checked."""
+    try:
+        verdict = check(config)
+    except GemexpError:
+        return None
+    return None if verdict.holds else verdict
+
+
 class _Search:
     """Goes from one failing configuration to a smaller one until none is found."""
 
-    def __init__(
-        self, verdict: Verdict, check: Callable[[ExperimentConfig], Verdict], until: float, tries: int
-    ) -> None:
+    def __init__(self, verdict: Verdict, check: Check, until: float, tries: int) -> None:
         self.best = verdict
         self._check = check
         self._until = until
@@ -52,14 +69,22 @@ class _Search:
         self._seen = {verdict.config.config_hash}
 
     def step(self) -> bool:
-        """Take the first smaller configuration on which it fails as well; tell whether there was one."""
-        plain = _plain(self.best.config)
-        for candidate in (*_smaller(plain), *_simpler(plain)):
-            if time.monotonic() > self._until or not self._left:
-                return False
-            if self._fails(candidate):
-                return True
-        return False
+        """Try everything once, each on the smallest found so far; tell whether any of it was of use."""
+        before = self.best
+        for reductions in (_smaller, _simpler):
+            done = 0
+            while True:
+                # What follows the one that was of use is tried on what it left.
+                candidates = list(reductions(_plain(self.best.config)))
+                for position in range(done, len(candidates)):
+                    if time.monotonic() > self._until or not self._left:
+                        return False
+                    if self._fails(candidates[position]):
+                        done = max(position - 1, 0)
+                        break
+                else:
+                    break
+        return self.best is not before
 
     def _fails(self, sections: Sections) -> bool:
         try:
@@ -70,14 +95,10 @@ class _Search:
             return False
         self._seen.add(config.config_hash)
         self._left -= 1
-        try:
-            verdict = self._check(config)
-        except GemexpError:
-            return False
-        if verdict.holds:
-            return False
-        self.best = verdict
-        return True
+        verdict = _fails(self._check, config)
+        if verdict is not None:
+            self.best = verdict
+        return verdict is not None
 
 
 def _plain(config: ExperimentConfig) -> Sections:

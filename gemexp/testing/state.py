@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemexp.config import ExperimentConfig
 from gemexp.notation import flatten, format_path, inline
 from gemexp.testing.pipelines import Pipeline, sections_of
 from gemexp.testing.processes import Call
 from gemexp.testing.running import Runner
-from gemexp.testing.verdicts import Verdict
+from gemexp.testing.verdicts import Check, Verdict
 from gemexp.variants import vary
 
 NO_HIDDEN_STATE = "no-hidden-state"
@@ -29,8 +29,8 @@ def no_hidden_state(
 ) -> Verdict:
     """Check that a pipeline leaves nothing behind that changes what it gives for the next configuration.
 
-    One process runs the configuration, then others, then the configuration again; another runs them all the other way
-    round. Each configuration must have one outcome.
+    One process runs the configuration, then others, then the configuration again. Each must give what it gives in a
+    process of its own.
 
     Args:
         pipeline: A function of a config, or its name.
@@ -44,39 +44,67 @@ def no_hidden_state(
         PipelineFailed, InvalidInput: As `gemexp.testing.sameness.same_outcome`.
     """
     runner = Runner(pipeline, isolate=isolate, rtol=rtol, atol=atol)
-    beside = list(neighbours(config)) if others is None else [("another config", other) for other in others]
-    calls = [Call(sections_of(each)) for each in (config, *(other for _, other in beside))]
-    first, *forth, last = [outcome for (outcome,) in runner.run([*calls, calls[0]])]
-    *back, alone = [outcome for (outcome,) in runner.run(calls[:0:-1] + calls[:1])]
-    holds = runner.holds(NO_HIDDEN_STATE, config, runner.first(first), 2 + len(beside))
+    if others is None:
+        return _checked(runner, config, lambda one: list(neighbours(one)))
+    given = [Neighbour(str(number), "another config", other) for number, other in enumerate(others)]
+    return _checked(runner, config, lambda _: given)
 
-    def again(smaller: ExperimentConfig) -> Verdict:
-        return no_hidden_state(runner.pipeline, smaller, others=others, isolate=isolate, rtol=rtol, atol=atol)
 
-    for other in (last, alone):
-        found = runner.differences(first, other)
+class Neighbour(NamedTuple):
+    """A configuration beside another.
+
+    Args:
+        place: Where they differ.
+        what: How it differs there, in words.
+        config: The configuration.
+    """
+
+    place: str
+    what: str
+    config: ExperimentConfig
+
+
+def _checked(
+    runner: Runner, config: ExperimentConfig, beside: Callable[[ExperimentConfig], list[Neighbour]]
+) -> Verdict:
+    itself = Neighbour("", "", config)
+    every = [itself, *beside(config), itself]
+    together = [outcome for (outcome,) in runner.run([Call(sections_of(each.config)) for each in every])]
+    alone = [outcome for (outcome,) in runner.alone([(each.config, {}) for each in every[:-1]])]
+    holds = runner.holds(NO_HIDDEN_STATE, config, runner.first(alone[0]), len(every))
+    for each, one, two in zip(every, [*alone, alone[0]], together, strict=True):
+        found = runner.differences(one, two)
         if found:
-            return holds.fails("after other configs in the same process", found, again=again)
-    for (what, _), one, two in zip(beside, forth, back[::-1], strict=True):
-        found = runner.differences(two, one)
-        if found:
-            return holds.fails(f"with {what}, by what ran before in the same process", found, again=again)
+            where = f", with {each.what}" if each.what else ""
+            again = runner.rechecks(_only(runner, beside, each.place), keeping=False)
+            return holds.fails(f"after other configs in the same process{where}", found, again=again)
     return holds
 
 
-def neighbours(config: ExperimentConfig) -> Iterator[tuple[str, ExperimentConfig]]:
-    """Yield configurations that differ from one in a single value, and what it is; a few."""
+def _only(runner: Runner, beside: Beside, place: str) -> Check:
+    """Return what checks again beside the one neighbour that showed it; beside all if it was the config itself."""
+
+    def fewer(config: ExperimentConfig) -> list[Neighbour]:
+        return [each for each in beside(config) if not place or each.place == place]
+
+    return lambda config: _checked(runner, config, fewer)
+
+
+def neighbours(config: ExperimentConfig) -> Iterator[Neighbour]:
+    """Yield configurations that differ from one in a single value; a few."""
     yield from islice(_neighbours(config), MAX_NEIGHBOURS)
 
 
-def _neighbours(config: ExperimentConfig) -> Iterator[tuple[str, ExperimentConfig]]:
-    names = config.feature_names
-    if len(names) > 1:
-        yield f"feature_names without {inline(names[-1])}", vary(config, [(("feature_names",), names[:-1])])
+def _neighbours(config: ExperimentConfig) -> Iterator[Neighbour]:
     for section in ("hyperparameters", "feature_weights"):
         for path, value in flatten(getattr(config, section), (section,)):
+            place = format_path(path)
             for new in _beside(value):
-                yield f"{format_path(path)} = {inline(new)}", vary(config, [(path, new)])
+                yield Neighbour(place, f"{place} = {inline(new)}", vary(config, [(path, new)]))
+    names = config.feature_names
+    if names:
+        fewer = vary(config, [(("feature_names",), names[:-1])])
+        yield Neighbour("feature_names", f"feature_names without {inline(names[-1])}", fewer)
 
 
 def _beside(value: Any) -> list[Any]:

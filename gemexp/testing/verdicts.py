@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from shlex import quote
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemexp.config import ExperimentConfig
 from gemexp.digest import short
@@ -27,6 +28,21 @@ class PropertyFailed(GemexpError, AssertionError):
 
     def details(self) -> dict[str, Any]:  # noqa: D102 - as the root's
         return self.verdict.to_dict()
+
+
+Check = Callable[[ExperimentConfig], "Verdict"]
+
+
+class Recheck(NamedTuple):
+    """Checks once more what failed, on other configurations.
+
+    Args:
+        check: Checks one.
+        keeping: While its block lasts, many may share processes, which is quicker and may mislead.
+    """
+
+    check: Check
+    keeping: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,7 @@ class Verdict:
     options: dict[str, str] = field(default_factory=dict)
     factors: tuple[str, ...] = ()
     replay: str | None = None
-    again: Callable[[ExperimentConfig], Verdict] | None = field(default=None, repr=False, compare=False)
+    again: Recheck | None = field(default=None, repr=False, compare=False)
 
     def require(self) -> Verdict:
         """Return this if the property holds.

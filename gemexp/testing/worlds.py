@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
+import sys
+import time
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, Self
@@ -29,11 +30,11 @@ FACTORS = {
     "listing": "the order in which folders are listed",
 }
 
-_ZONES = ("Pacific/Auckland", "America/St_Johns", "Asia/Kolkata")
-_ZONES_WITHOUT_DATA = ("<+13>-13", "<-0330>3:30", "<+0530>-5:30")
 _DAY = 86_400
-# No two agree in weekday, hour, minute, day, month or year with now, whatever carries over.
-_SHIFTS = (41 * _DAY + 7 * 3600 + 13 * 60 + 17, -(402 * _DAY + 5 * 3600 + 29 * 60 + 41), 1234 * _DAY + 11 * 3600 + 1021)
+# Hours that zone and clock are moved by in the first worlds. Together they turn morning into afternoon, in the second
+# the clock alone does; and no two of all dates agree in weekday, day, month or year, whatever carries over.
+_ZONE_HOURS = (12, 1, 6)
+_SHIFTS = (41 * _DAY + 13 * 60 + 17, -402 * _DAY + 11 * 3600 + 1781, 1234 * _DAY + 5 * 3600 + 1021)
 _THREAD_VARIABLES = (
     "BLIS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -77,7 +78,7 @@ def worlds(factors: Collection[str]) -> Iterator[World]:
         number += 1
         everything = {
             "hash-seed": number,
-            "time-zone": _pick(_zones(), number),
+            "time-zone": _zone(_pick(_ZONE_HOURS, number)),
             "locale": _pick(_locales(), number),
             "threads": (1, 3, 2, 7)[(number - 1) % 4],
             "scheduling": number,
@@ -132,13 +133,21 @@ def _pick(choices: tuple[Any, ...], number: int) -> Any:
 
 
 @cache
-def _zones() -> tuple[str, ...]:
-    return _ZONES if os.path.exists(f"/usr/share/zoneinfo/{_ZONES[0]}") else _ZONES_WITHOUT_DATA
+def _zone(hours: int) -> str:
+    """Return a zone some hours ahead of this process's, which has no daylight saving time."""
+    here = time.localtime().tm_gmtoff // 3600
+    ahead = (here + hours + 11) % 24 - 11
+    if os.path.exists("/usr/share/zoneinfo/Etc/GMT-1"):
+        # The sign is what POSIX made of it: how far Greenwich is ahead.
+        return f"Etc/GMT{-ahead:+}" if ahead else "Etc/GMT"
+    return f"<{ahead:+03}>{-ahead}"
 
 
 @cache
 def _locales() -> tuple[str, ...]:
     """Return locales of this machine that are unlike each other: without encoding, with decimal commas, Turkish."""
+    import subprocess
+
     try:
         done = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False)  # noqa: S607 - the system's own
         listed = done.stdout.split()
@@ -208,9 +217,7 @@ class _Entries:
 
 def _disturb_threads(seed: int) -> None:
     """Make threads other than this one pause now and then, up to a tenth of a second each, and switch often."""
-    import sys
     import threading
-    import time
 
     sys.setswitchinterval(1e-5)
     sleep, started = time.sleep, [0]
@@ -233,9 +240,6 @@ def _disturb_threads(seed: int) -> None:
 
 
 def _set_clock(seconds: float) -> None:
-    import sys
-    import time
-
     absent = "pytest" not in sys.modules
     if absent:
         # It would import all of pytest for a fixture that nobody needs here, which takes longer than all the rest.
