@@ -45,6 +45,7 @@ def run(item: pytest.Function, marker: pytest.Mark) -> None:
     Raises:
         PropertyFailed: It is not.
     """
+    __tracebackhide__ = True
     options = dict(marker.kwargs)
     arguments: dict[str, Any] = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}  # noqa: SLF001 - as pytest does
     config = arguments["config"]
@@ -91,6 +92,7 @@ def sections(item: pytest.Item, error: BaseException) -> Iterator[tuple[str, str
 
 
 def _require(item: pytest.Function, verdict: Verdict) -> None:
+    __tracebackhide__ = True
     if not verdict.holds:
         place = item.nodeid.partition("[")[0]
         verdict = replace(verdict, replay=f"pytest {quote(place)}")

@@ -57,6 +57,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a marked test as often as it says, and compare what it returns."""
+    __tracebackhide__ = True
     marker = pyfuncitem.get_closest_marker(MARKER)
     if marker is None:
         return None

@@ -64,9 +64,10 @@ class Neighbour(NamedTuple):
     config: ExperimentConfig
 
 
-def _checked(
-    runner: Runner, config: ExperimentConfig, beside: Callable[[ExperimentConfig], list[Neighbour]]
-) -> Verdict:
+Beside = Callable[[ExperimentConfig], list[Neighbour]]
+
+
+def _checked(runner: Runner, config: ExperimentConfig, beside: Beside) -> Verdict:
     itself = Neighbour("", "", config)
     every = [itself, *beside(config), itself]
     together = [outcome for (outcome,) in runner.run([Call(sections_of(each.config)) for each in every])]

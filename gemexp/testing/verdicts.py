@@ -85,6 +85,7 @@ class Verdict:
         Raises:
             PropertyFailed: It does not; an AssertionError too.
         """
+        __tracebackhide__ = True  # pytest shows where this was called
         if not self.holds:
             raise PropertyFailed(self)
         return self
