@@ -50,7 +50,7 @@ class Session:
                 raise InvalidInput((error.strerror or str(error)).lower(), source=folder) from None
         self._store, self._database = store, database
 
-    def open(self, *, writing: bool = False, making: bool = False) -> ExperimentRegistry:
+    def open(self, *, writing: bool = False, making: bool = False, damaged: bool = False) -> ExperimentRegistry:
         """Open the store.
 
         A command that writes makes a store that was named; one that would have to be found must be there, so that
@@ -59,6 +59,7 @@ class Session:
         Args:
             writing: The command writes.
             making: It makes a store in the current folder where there is none.
+            damaged: It wants one that is there, damaged as it may be.
 
         Raises:
             NoStore, UnsupportedFormat, Corrupt: See `gemexp.store.location.check`.
@@ -67,7 +68,7 @@ class Session:
 
         if self.registry is None:
             where = self.location()
-            self.registry = ExperimentRegistry(where, create=making or (writing and where.chosen))
+            self.registry = ExperimentRegistry(where, create=making or (writing and where.chosen), damaged=damaged)
         context = click.get_current_context(silent=True)
         if writing and not self._journalled and context is not None and context.info_name in _UNDOABLE:
             self._journalled = True

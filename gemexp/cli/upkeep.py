@@ -59,7 +59,7 @@ def fsck_command(session: Session, *, repair: bool, sources: tuple[str, ...], as
         raise UsageError("--from goes with --repair", hint="add --repair")
     from gemexp.cli import EXIT_CORRUPT
 
-    registry = session.open(writing=repair)
+    registry = session.open(damaged=True)
     found = registry.check()
     repairs = registry.repair(found.problems, sources) if repair else []
     if as_json:

@@ -36,6 +36,7 @@ class ExperimentRegistry(Attesting, Equivalence, Executing, History, Indexing, L
             the file holds in the old registry's format are imported once, and the file is left as it is. Without a
             path: the folder that ``GEMEXP_DIR`` names, or the nearest ``.gemexp`` upwards from the current folder.
         create: Make the store if there is none.
+        damaged: Open one that is there even if its ``format`` file is damaged or missing, so that it can be repaired.
 
     Raises:
         NoStore: There is no store, and ``create`` is false.

@@ -10,7 +10,7 @@ from gemexp.config import ExperimentConfig
 from gemexp.errors import UsageError
 from gemexp.index import Finders, is_index
 from gemexp.query import scan
-from gemexp.store import location, objects, records
+from gemexp.store import layout, location, objects, records
 from gemexp.store.files import Folder
 from gemexp.store.location import Location
 from gemexp.store.records import Metadata
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class OpenedStore:
     """An opened store; `gemexp.registry.ExperimentRegistry` says how it is opened."""
 
-    def __init__(self, path: str | os.PathLike[str] | Location | None = None, *, create: bool = True) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | Location | None = None, *, create: bool = True, damaged: bool = False
+    ) -> None:
         where = path if isinstance(path, Location) else location.locate(path)
         self._folder = Folder(where.root)
         self._database = where.database
@@ -33,9 +35,10 @@ class OpenedStore:
             from gemexp import importing
 
             unseen = importing.find_unseen(self._folder, where.database)
-        if not location.is_store(where.root) and (create or unseen is not None):
+        left = damaged and os.path.isdir(os.path.join(where.root, layout.OBJECTS))
+        if not location.is_store(where.root) and not left and (create or unseen is not None):
             location.init(where.root)
-        location.check(where.root)
+        location.check(where.root, damaged=damaged)
         if unseen is not None:
             importing.import_unseen(self._folder, unseen)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import contextlib
 import time
-from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
 from gemexp import canonical
 from gemexp.config import CONFIG_KIND, ExperimentConfig, object_kind
-from gemexp.digest import hash_bytes
+from gemexp.digest import hash_bytes, is_hash
 from gemexp.errors import Corrupt, StoreUnreadable
 from gemexp.outcome import OUTCOME_KIND, StoredOutcome
-from gemexp.store import kinds, layout, names, objects, pack_check, pack_format, sets
+from gemexp.store import entries, kinds, layout, names, objects, pack_check, pack_format, records, sets
 from gemexp.store.files import Folder
 from gemexp.store.names import Move, Pointer
 from gemexp.store.pack import Pack
@@ -27,16 +25,24 @@ _WIDEST_GAP = 1000
 _KIND_ENTRY = b"\xa1$"
 _KIND_WITHIN = 64
 _WAITS = (0, 0.01, 0.1)  # seconds
-_FILES_AT_TOP = {layout.FORMAT_FILE, layout.ATTRIBUTES_FILE, layout.IGNORE_FILE}
 
 
 class Problem(NamedTuple):
-    """A file that is bad, missing or foreign, and what is wrong with it; in a pack, ``entry`` is the file's path."""
+    """A file that is bad, missing or foreign, and what is wrong with it.
+
+    Args:
+        path: The file.
+        message: What is wrong, to be read after it.
+        missing: It is not there.
+        entry: In a pack, the path of the file there that it is about.
+        stays: Why repairing leaves it as it is; empty if it does not.
+    """
 
     path: str
     message: str
     missing: bool = False
     entry: str = ""
+    stays: str = ""
 
     @property
     def place(self) -> str:
@@ -76,10 +82,11 @@ def check(folder: Folder) -> Report:
         checker.check_packs()
         checker.check_files(layout.OBJECTS)
         checker.check_packed(objects=True)
-        for top in sorted({*folder.names(""), *_FILES_AT_TOP} - {layout.PACKS, layout.OBJECTS, layout.LOCAL}):
+        for top in sorted(set(folder.names("")) - {layout.PACKS, layout.OBJECTS, layout.LOCAL}):
             checker.check_files(top)
         checker.check_packed(objects=False)
         checker.check_relations()
+        checker.check_settings()
         return checker.report()
     finally:
         folder.packs.warns = warned
@@ -97,6 +104,7 @@ class _Checker:
         self._records = 0
         self._members = 0
         self._moves: dict[str, dict[str, Move]] = {}
+        self._writable: list[str] = []
         self._problems: list[Problem] = []
         self._notes: list[Problem] = []
 
@@ -126,24 +134,23 @@ class _Checker:
             top: The file or folder.
             seen: What was checked before, and is not again; what is checked is added.
         """
-        for path, mode in _walk(self._folder.root, top):
+        for path, mode in entries.walk(self._folder.root, top):
             if seen is not None:
                 if path in seen:
                     continue
                 seen.add(path)
             try:
-                if mode is None:
-                    raise Corrupt("is a folder that cannot be read")
-                if stat.S_ISLNK(mode):
-                    raise Corrupt("is a symbolic link, which a store never holds")
-                if not stat.S_ISREG(mode):
-                    raise Corrupt("is not a regular file")
+                fault = entries.fault(path, mode)
+                if fault is not None:
+                    raise Corrupt(fault)
                 self._check_file(path)
             except FileNotFoundError:
                 self._gone = True
             except (Corrupt, StoreUnreadable) as error:
-                self._problems.append(Problem(path, error.message))
+                self._problems.append(Problem(path, error.message, stays=_why_it_stays(error)))
                 self._add_damaged(path)
+            if entries.is_writable_by_others(mode):
+                self._writable.append(path)
 
     def check_packed(self, *, objects: bool) -> None:
         """Check the objects in all packs, or all else, each by what its path promises."""
@@ -152,23 +159,27 @@ class _Checker:
                 try:
                     self._check_content(path, data, pack)
                 except Corrupt as error:
-                    self._problems.append(Problem(pack.path, error.message, entry=path))
+                    stays = _why_it_stays(error)
+                    self._problems.append(Problem(pack.path, error.message, entry=path, stays=stays))
                     self._add_damaged(path)
 
     def _add_damaged(self, path: str) -> None:
         name = path.rpartition("/")[2]
         if layout.parse_object_name(name) and path == layout.object_path(name):
             self._references.add_damaged(name)
+        record = layout.parse_record_name(name)
+        if record is not None and is_hash(record.config):
+            self._references.put(record.config)  # as it may have been
 
     def _check_file(self, path: str) -> None:
         folder, _, name = path.rpartition("/")
         pack = layout.parse_pack_name(name) if folder == layout.PACKS else None
-        if path in _FILES_AT_TOP:
+        if path in entries.FILES_AT_TOP:
             if path == layout.FORMAT_FILE and self._folder.read(path, 4096) != layout.FORMAT:
                 raise Corrupt("is not exactly what this version writes", expected=layout.FORMAT.decode())
         elif pack is not None:
             self._check_pack(pack)
-        elif _is_misplaced(path):
+        elif entries.is_misplaced(path):
             raise Corrupt("is in a folder where no reader looks for it")
         elif pack_format.is_path(path):
             limit = objects.MAX_OBJECT_BYTES if path.startswith(f"{layout.OBJECTS}/") else canonical.MAX_BYTES
@@ -182,9 +193,11 @@ class _Checker:
         found = pack_check.examine(self._folder.root, name)
         self._problems += [Problem(layout.pack_path(name), one.message, entry=one.entry) for one in found.faults]
         self._whole_packs += not found.faults
+        path = layout.pack_index_path(name)
         if found.index_lies:
-            path = layout.pack_index_path(name)
             self._problems.append(Problem(path, "is not what its pack says, and readers would believe it"))
+        elif found.index_damaged:
+            self._notes.append(Problem(path, "is damaged; it is made anew when it is needed"))
         if found.pack is not None:
             self._packs.append(found.pack)
 
@@ -225,7 +238,7 @@ class _Checker:
         elif kind == OUTCOME_KIND:
             self._references.add_outcome(name, StoredOutcome.from_bytes(data))
         elif kind is not None and kind.startswith("gemexp/"):
-            raise Corrupt(f"is of the kind '{kind}', which this version does not know")
+            raise kinds.UnknownKind(f"is of the kind '{kind}', which this version does not know")
         else:
             self._references.add_other(name)
 
@@ -233,18 +246,19 @@ class _Checker:
         name = layout.parse_record_name(path.rpartition("/")[2])
         if name is None:
             raise Corrupt("is not a record's name")
-        record = kinds.read(data, name.record, name.config)
+        record = records.from_bytes(data, name)
         self._references.refer(CONFIG_KIND, record["config"], path)
         if record["$"] == kinds.RUN:
             self._references.refer(OUTCOME_KIND, record["outcome"], path)
+            self._references.outcome_of(record["outcome"], record["config"], path)
             if record["data"] is not None:
                 self._note_outcome(record["config"], record["data"], record["outcome"])
         elif record["$"] == kinds.SIGNATURE:
             self._references.refer(OUTCOME_KIND, record["outcome"], path)
         for further in kinds.objects_of(record):
             self._references.use(further, path)
-        if record["$"] != kinds.ALIAS:
-            self._references.record(name.config)
+        if record["$"] == kinds.PUT:
+            self._references.put(name.config)
 
     def _note_outcome(self, config: str, data: str, outcome: str) -> None:
         """Remember a run's outcome: two numbers each, since there may be a million."""
@@ -269,7 +283,8 @@ class _Checker:
             if self._folder.exists(below):
                 break
             if len(missing) == _WIDEST_GAP:
-                self._problems.append(Problem(path, "stands beyond a gap too wide to be filled"))
+                message = "stands beyond a gap too wide to be filled"
+                self._problems.append(Problem(path, message, stays="it does not count, and does no harm"))
                 return
             missing.append(below)
         message = "is missing, though a later one of its set is there"
@@ -284,12 +299,38 @@ class _Checker:
             if not self._appeared(name):
                 self._problems.append(Problem(layout.object_path(name), message, missing=True))
         for name, message in self._references.wrong():
-            self._problems.append(Problem(layout.object_path(name), message))
+            stays = "it is whole, and so is what refers to it"
+            self._problems.append(Problem(layout.object_path(name), message, stays=stays))
+        for name, path in self._references.unregistered():
+            message = f"is missing: no record says that the config was registered, though '{path}' refers to it"
+            self._problems.append(Problem(layout.record_path(name, "*"), message, missing=True))
         for name, message in self._references.unused():
             self._notes.append(Problem(layout.object_path(name), message))
         for (name, _), outcomes in self._disputed.items():
             message = f"has {len(outcomes)} outcomes on the same data: it is not reproducible"
             self._notes.append(Problem(layout.object_path(name), message))
+
+    def check_settings(self) -> None:
+        """Check what does not bear on what the store says: what is for git, what is local, and who may write."""
+        if not self._folder.loose.exists(layout.FORMAT_FILE):
+            message = "is missing, and without it this is no store"
+            self._problems.append(Problem(layout.FORMAT_FILE, message, missing=True))
+        for path, content in entries.SETTINGS.items():
+            with contextlib.suppress(Corrupt, StoreUnreadable):  # which is told already
+                if self._folder.loose.read(path, canonical.MAX_BYTES) != content:
+                    self._notes.append(Problem(path, "is not as gemexp init writes it, which only git looks at"))
+        packs = set(self._folder.loose.names(layout.PACKS))
+        for name in self._folder.loose.names(layout.PACK_INDEXES):
+            pack = name.removesuffix(layout.PACK_INDEX_SUFFIX)
+            if name != pack and is_hash(pack) and f"{pack}{layout.PACK_SUFFIX}" not in packs:
+                message = "was made of a pack that is gone: it was replaced, or lost"
+                self._notes.append(Problem(f"{layout.PACK_INDEXES}/{name}", message))
+        faults = entries.faults_in_local(self._folder.root)
+        self._problems += [Problem(path, message) for path, message in faults]
+        if self._writable:
+            more = f", and so do {len(self._writable) - 1} more" if len(self._writable) > 1 else ""
+            message = f"lets others than its owner write to it{more}"
+            self._notes.append(Problem(self._writable[0], message))
 
     def _appeared(self, name: str) -> bool:
         """Tell whether an object that was not seen is there after all, or need not be.
@@ -334,39 +375,11 @@ def kind_of(data: bytes) -> str | None:
         return None  # an artifact may hold anything
 
 
+def _why_it_stays(error: Corrupt | StoreUnreadable) -> str:
+    return "a newer version can read it" if isinstance(error, kinds.UnknownKind) else ""
+
+
 def _parts(pack: Pack, *, objects: bool) -> list[tuple[int, int]]:
     """Return where in a pack its objects lie, or where all else does."""
     start, end = pack.span(OBJECTS)
     return [(start, end)] if objects else [(len(pack_format.MAGIC), start), (end, pack.size)]
-
-
-def _is_misplaced(path: str) -> bool:
-    """Tell whether a file's name is one of ours, but not its folder's."""
-    parts, name = path.split("/"), path.rpartition("/")[2]
-    if parts[0] == layout.OBJECTS and len(parts) == 3:
-        return layout.parse_object_name(name) is not None and parts[1] != name[:2]
-    if parts[0] == layout.INDEX and len(parts) == 3:
-        return layout.parse_record_name(name) is not None and parts[1] != name[:2]
-    if path.startswith(f"{layout.NAMES}/") and len(parts) == 4:
-        return layout.parse_object_name(name) is not None and layout.unescape_name(parts[2]) is None
-    return False
-
-
-def _walk(root: str, path: str) -> Iterator[tuple[str, int | None]]:
-    """Yield (path, mode) of a file, or of all below a folder in order of path, without following links.
-
-    A folder that cannot be read has no mode.
-    """
-    try:
-        mode = os.lstat(f"{root}/{path}").st_mode
-        if not stat.S_ISDIR(mode):
-            yield path, mode
-            return
-        inside = sorted(os.listdir(f"{root}/{path}"))
-    except FileNotFoundError:  # there is none, or it has gone
-        return
-    except OSError:
-        yield path, None
-        return
-    for name in inside:
-        yield from _walk(root, f"{path}/{name}")

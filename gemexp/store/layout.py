@@ -43,6 +43,7 @@ PANELS = "local/panels"
 SQLITE_INDEX = "local/index.sqlite"
 
 PACK_SUFFIX = ".gxp"
+PACK_INDEX_SUFFIX = ".gxi"
 
 MAX_NAME_BYTES = 200
 # As many causal lengths missing in a row end a set member's: writers leave none missing, incomplete copies may.
@@ -132,7 +133,7 @@ def parse_pack_name(name: str) -> str | None:
 
 def pack_index_path(pack_hash: str) -> str:
     """Return where the index lies that is derived from a pack."""
-    return f"{PACK_INDEXES}/{pack_hash}.gxi"
+    return f"{PACK_INDEXES}/{pack_hash}{PACK_INDEX_SUFFIX}"
 
 
 def member_path(folder: str, config_hash: str, length: int) -> str:

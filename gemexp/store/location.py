@@ -55,8 +55,12 @@ def is_store(root: str) -> bool:
     return os.path.isfile(os.path.join(root, layout.FORMAT_FILE))
 
 
-def check(root: str) -> None:
+def check(root: str, *, damaged: bool = False) -> None:
     """Accept a store that this version can read.
+
+    Args:
+        root: The store's folder.
+        damaged: Accept one whose ``format`` file is damaged or missing, so that it can be repaired.
 
     Raises:
         NoStore: There is none.
@@ -64,12 +68,11 @@ def check(root: str) -> None:
         StoreUnreadable: Its folders may not be read.
         Corrupt: Its ``format`` file is damaged.
     """
-    data = Folder(root).read(layout.FORMAT_FILE, 4096)
-    if data is None:
-        if os.path.isdir(os.path.join(root, layout.OBJECTS)):
-            raise Corrupt("is missing", path=os.path.join(root, layout.FORMAT_FILE), hint="gemexp init writes it anew")
-        raise NoStore(f"there is no store in '{root}'", hint="gemexp init makes one")
-    layout.check_format(data, os.path.join(root, layout.FORMAT_FILE))
+    try:
+        _check_format(root)
+    except Corrupt:
+        if not damaged or not os.path.isdir(os.path.join(root, layout.OBJECTS)):
+            raise
     _refuse_links(root)
     for folder in (layout.OBJECTS, layout.INDEX, layout.REFS):
         path = os.path.join(root, folder)
@@ -111,6 +114,17 @@ def init(root: str) -> bool:
             hint=durable.HINTS.get(error.errno or 0),
         ) from None
     return not existed
+
+
+def _check_format(root: str) -> None:
+    path = os.path.join(root, layout.FORMAT_FILE)
+    data = Folder(root).read(layout.FORMAT_FILE, 4096)
+    if data is not None:
+        layout.check_format(data, path)
+    elif os.path.isdir(os.path.join(root, layout.OBJECTS)):
+        raise Corrupt("is missing", path=path, hint="gemexp fsck --repair writes it anew")
+    else:
+        raise NoStore(f"there is no store in '{root}'", hint="gemexp init makes one")
 
 
 def _refuse_links(root: str) -> None:

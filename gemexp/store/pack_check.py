@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -64,11 +65,13 @@ class Examined(NamedTuple):
         pack: The pack, with an index made anew; None if readers take it for none.
         faults: What is wrong with it.
         index_lies: Whether readers would believe an index of it that is not what the pack says.
+        index_damaged: Whether there is an index of it that nobody believes.
     """
 
     pack: Pack | None
     faults: list[Fault]
     index_lies: bool
+    index_damaged: bool = False
 
 
 def examine(root: str, name: str) -> Examined:
@@ -95,8 +98,11 @@ def examine(root: str, name: str) -> Examined:
     if not is_pack:
         return Examined(None, faults, index_lies=False)
     index = builder.finish(name, len(content), damaged=not whole)
-    lies = whole and _is_misleading(root, name, len(content), builder)
-    return Examined(Pack(name, content, PackIndex(index, name)), faults, lies)
+    known = _believed(root, name, len(content)) if whole else None
+    # That all entries are proven is not looked at here: whoever checks a store reads each of them.
+    lies = known is not None and known[0] != builder.finish(name, len(content), proven=known[1])
+    pack = Pack(name, content, PackIndex(index, name))
+    return Examined(pack, faults, lies, index_damaged=known is None and _is_there(root, name))
 
 
 def is_whole(root: str, name: str) -> bool:
@@ -107,18 +113,19 @@ def is_whole(root: str, name: str) -> bool:
         return False
 
 
-def _is_misleading(root: str, name: str, size: int, right: Builder) -> bool:
-    """Tell whether readers would believe the index in ``local/``, and should not.
-
-    That all entries are proven is not looked at here: whoever checks a store reads each of them.
-    """
+def _believed(root: str, name: str, size: int) -> tuple[memoryview, bool] | None:
+    """Return the index in ``local/`` that readers would believe, and whether it is proven; None if there is none."""
     try:
         data = memoryview(mapped(root, layout.pack_index_path(name)))
         index = PackIndex(data, name, size)
         index.check()
     except (OSError, Corrupt, StoreUnreadable, ValueError):
-        return False  # there is none, or one that nobody believes
-    return data != right.finish(name, size, proven=index.proven)
+        return None
+    return data, index.proven
+
+
+def _is_there(root: str, name: str) -> bool:
+    return os.path.lexists(f"{root}/{layout.pack_index_path(name)}")
 
 
 def lost(root: str, name: str, content: bytes | mmap) -> dict[str, int] | None:

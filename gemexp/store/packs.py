@@ -77,6 +77,12 @@ class Packs:
         except OSError:
             return None
 
+    def forget(self, name: str) -> None:
+        """Look again at a pack: what was there under its name has been replaced."""
+        self._open.pop(name, None)
+        self._damaged.pop(name, None)
+        self._listed_at = -1
+
     def _list(self) -> bool:
         """Open what is new; tell whether all that was listed could be opened.
 

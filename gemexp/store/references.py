@@ -10,6 +10,7 @@ from gemexp.store import layout
 
 _DAMAGED, _CONFIG, _OUTCOME, _OTHER = range(4)
 _KIND, _RECORDED, _USED = 3, 4, 8
+_OF = 4  # above these bits, an outcome has the beginning of its config's hash
 _KINDS = {CONFIG_KIND: _CONFIG, OUTCOME_KIND: _OUTCOME}
 _WORDS = {CONFIG_KIND: "a configuration", OUTCOME_KIND: "an outcome"}
 
@@ -24,6 +25,8 @@ class References:
         self._objects: dict[bytes, int] = {}
         self._waiting: list[tuple[str, bytes, bytes]] = []  # (kind, target, the outcome that refers to it)
         self._missing: dict[str, str] = {}
+        self._unregistered: dict[bytes, str] = {}
+        self._strange: dict[str, str] = {}
         self._wrong: dict[str, tuple[str, str]] = {}
 
     def add_config(self, config_hash: str) -> None:
@@ -33,7 +36,7 @@ class References:
     def add_outcome(self, outcome_hash: str, outcome: StoredOutcome) -> None:
         """Note an outcome that is whole."""
         name = bytes.fromhex(outcome_hash)
-        self._objects[name] = _OUTCOME
+        self._objects[name] = _OUTCOME | _beginning(outcome.config) << _OF
         self._waiting.append((CONFIG_KIND, bytes.fromhex(outcome.config), name))
         self._waiting += [("", bytes.fromhex(artifact), name) for artifact in outcome.artifacts.values()]
 
@@ -54,9 +57,10 @@ class References:
                 self.refer(kind, target.hex(), layout.object_path(outcome.hex()))
         self._waiting = []
 
-    def record(self, config_hash: str) -> None:
-        """Note that a config has a record."""
+    def put(self, config_hash: str) -> None:
+        """Note that a config has a record of its registration."""
         name = bytes.fromhex(config_hash)
+        self._unregistered.pop(name, None)
         if name in self._objects:
             self._objects[name] |= _RECORDED
 
@@ -67,6 +71,12 @@ class References:
             self._objects[name] |= _USED
         else:
             self.refer("", object_hash, path)
+
+    def outcome_of(self, outcome_hash: str, config_hash: str, path: str) -> None:
+        """Note that a file says an outcome to be a config's."""
+        found = self._objects.get(bytes.fromhex(outcome_hash), 0)
+        if found & _KIND == _OUTCOME and found >> _OF != _beginning(config_hash):
+            self._strange.setdefault(outcome_hash, path)
 
     def refer(self, kind: str, object_hash: str, path: str) -> None:
         """Note that a file refers to an object.
@@ -81,6 +91,8 @@ class References:
             self._missing.setdefault(object_hash, path)
         elif kind and found & _KIND not in (_DAMAGED, _KINDS[kind]):
             self._wrong.setdefault(object_hash, (kind, path))
+        elif found & (_KIND | _RECORDED) == _CONFIG:
+            self._unregistered.setdefault(bytes.fromhex(object_hash), path)
 
     def __len__(self) -> int:
         return sum(1 for found in self._objects.values() if found & _KIND != _DAMAGED)
@@ -99,11 +111,23 @@ class References:
         """Yield (object, what is wrong) of what is of another kind than what refers to it says."""
         for name, (kind, path) in self._wrong.items():
             yield name, f"is not {_WORDS[kind]}, as '{path}' says"
+        for name, path in self._strange.items():
+            yield name, f"is the outcome of another config than '{path}' says"
+
+    def unregistered(self) -> Iterator[tuple[str, str]]:
+        """Yield (config, a file that refers to it) of configs that are there and were not registered by any record."""
+        for name, path in self._unregistered.items():
+            yield name.hex(), path
 
     def unused(self) -> Iterator[tuple[str, str]]:
         """Yield (object, why) of what nothing refers to."""
         for name, found in self._objects.items():
-            if found == _CONFIG:
+            if found & (_KIND | _RECORDED) == _CONFIG and name not in self._unregistered:
                 yield name.hex(), "has no record: registering it was interrupted; adding it again completes it"
             elif found == _OTHER and name.hex() not in self._wrong:
                 yield name.hex(), "is no config, no outcome, and nothing that an outcome or a record names"
+
+
+def _beginning(config_hash: str) -> int:
+    """Return as much of a hash as fits into a number beside an object's bits."""
+    return int(config_hash[:14], 16)

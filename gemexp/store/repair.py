@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gemexp import canonical
 from gemexp.digest import HASH_DIGITS, hash_bytes
 from gemexp.errors import Corrupt, NotFound, StoreUnreadable
-from gemexp.store import layout, names, objects, packing, records, salvage
+from gemexp.store import (
+    durable,
+    entries,
+    layout,
+    names,
+    objects,
+    pack_format,
+    packing,
+    records,
+    salvage,
+)
 from gemexp.store.files import Folder
 
 if TYPE_CHECKING:
@@ -17,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _NAMED_AT_MOST = 100
+_UNKNOWN = "what else was in it is not known, and gemexp merge takes what others have"
 
 
 class Repair(NamedTuple):
@@ -56,18 +68,59 @@ def repair(folder: Folder, problems: Sequence[Problem], sources: Sequence[Folder
 
 
 def _repair_one(folder: Folder, problem: Problem, sources: Sequence[Folder]) -> Repair:
+    if problem.stays:
+        return Repair(problem, f"left as it is: {problem.stays}", solved=False)
     if problem.path.startswith(f"{layout.PACK_INDEXES}/"):
         folder.remove([problem.path])
         return Repair(problem, "removed; it is made anew when it is needed", solved=True)
+    mended = None if problem.missing else _in_place(folder, problem)
+    if mended is not None:
+        return Repair(problem, mended, solved=True)
     done = [] if problem.missing else [f"moved to '{_quarantine(folder, problem.path)}'"]
+    if entries.is_folder(problem.path):
+        number = _restore_below(folder, problem.path, sources)
+        return Repair(problem, f"{', '.join(done)}; {number} files below it restored", solved=True)
+    pack = _pack_name(problem.path)
+    if pack is not None:
+        origin = salvage.take(folder, pack, sources)
+        done.append(f"taken from '{origin}'" if origin else _UNKNOWN)
+        return Repair(problem, ", ".join(done), solved=bool(origin))
     found = _restore(folder, problem.path, sources)
     if found is None and not _is_read(problem.path):
         return Repair(problem, ", ".join(done), solved=True)
     return Repair(problem, ", ".join([*done, found or "no good copy found"]), solved=found is not None)
 
 
+def _in_place(folder: Folder, problem: Problem) -> str | None:
+    """Mend what needs no other copy: permissions, and whole files in the wrong folder; say how, or return None."""
+    path = problem.path
+    if problem.message in (entries.NOT_READABLE, entries.NOT_LISTABLE):
+        try:
+            os.chmod(f"{folder.root}/{path}", 0o755 if problem.message == entries.NOT_LISTABLE else durable.MODE)
+        except OSError as error:
+            raise durable.unwritable(error, folder.root) from None
+        return "made readable; gemexp fsck tells whether it is whole"
+    place = entries.right_place(path)
+    if place is None or folder.loose.exists(place):
+        return None
+    with contextlib.suppress(Corrupt, NotFound, StoreUnreadable):
+        data = folder.loose.read(path, objects.MAX_OBJECT_BYTES)
+        if data is not None and packing.is_whole(pack_format.to_key(place), data):
+            folder.move(path, place)
+            return f"moved to '{place}', where it belongs"
+    return None
+
+
 def _restore(folder: Folder, path: str, sources: Sequence[Folder]) -> str | None:
-    """Put a good file in a place where none is; say where it came from, or return None if there is none."""
+    """Put a good file in a place where none is; say where it came from, or return None if there is none.
+
+    With an object come the records about it that the store lacks: whoever lost the one may have lost the others.
+    """
+    name = path.rpartition("/")[2]
+    about = layout.parse_object_name(name) or layout.parse_object_name(name.removesuffix("-*"))
+    taken = _take_records(folder, about, sources) if about and not path.startswith(f"{layout.REFS}/") else None
+    if name.endswith("-*"):
+        return taken
     content, origin = _good_content(path, [folder, *sources])
     if content is None:
         return None
@@ -78,12 +131,41 @@ def _restore(folder: Folder, path: str, sources: Sequence[Folder]) -> str | None
     return f"taken from '{origin}'" if origin else "written anew"
 
 
+def _restore_below(folder: Folder, path: str, sources: Sequence[Folder]) -> int:
+    """Put all that other stores have in a folder in its place; return how many files that were."""
+    number = 0
+    for name in {name for source in sources for name in source.names(path)}:
+        inside = f"{path}/{name}"
+        if entries.is_file(inside):
+            number += _restore(folder, inside, sources) is not None
+        elif entries.is_folder(inside):
+            number += _restore_below(folder, inside, sources)
+    return number
+
+
+def _take_records(folder: Folder, config_hash: str, sources: Sequence[Folder]) -> str | None:
+    """Take over the records about a config; say from where, or return None if there are none."""
+    origin = None
+    with folder.batch() as batch:
+        for source in sources:
+            for name in records.names_with_prefix(source, f"{config_hash}-"):
+                path = layout.record_path(*name)
+                with contextlib.suppress(Corrupt, StoreUnreadable):
+                    content = None if folder.exists(path) else _whole(source, path)
+                    if content is not None:
+                        batch.create(path, content)
+                        origin = f"taken from '{source.root}'"
+    return origin
+
+
 def _repair_pack(
     folder: Folder, path: str, problems: Sequence[Problem], sources: Sequence[Folder]
 ) -> dict[Problem, Repair]:
     """Keep what is whole in a damaged pack, and restore what was not from elsewhere."""
     name = _pack_name(path) or ""
-    bad = {problem.entry for problem in problems if problem.entry}
+    if all(problem.stays for problem in problems):
+        return {}
+    bad = {problem.entry for problem in problems if problem.entry and not problem.stays}
     quarantine = _free_place(folder, path)
     try:
         salvaged = salvage.salvage(folder, name, bad, sources, quarantine)
@@ -96,7 +178,9 @@ def _repair_pack(
         kept += f", what was whole ({salvaged.files} files) is in '{layout.pack_path(salvaged.pack)}'"
     done = {}
     for problem in problems:
-        if problem.entry and salvaged.pack != name:
+        if problem.stays:
+            done[problem] = _repair_one(folder, problem, sources)
+        elif problem.entry and salvaged.pack != name:
             found = _restore(folder, problem.entry, sources)
             done[problem] = Repair(problem, found or "lost: no good copy found", solved=found is not None)
     solved = salvaged.pack == name
@@ -112,7 +196,7 @@ def _repair_pack(
 def _restore_lost(folder: Folder, lost: dict[str, int] | None, sources: Sequence[Folder]) -> tuple[str, bool]:
     """Restore what is no longer in a pack, as far as an index of it still knows what that was; say how far it is."""
     if lost is None:
-        return "; what else was in it is not known, and gemexp merge takes what others have", False
+        return f"; {_UNKNOWN}", False
     left = []
     for start, number in lost.items():
         parent, _, beginning = start.rpartition("/")

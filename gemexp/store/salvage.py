@@ -47,14 +47,25 @@ def salvage(folder: Folder, name: str, bad: Collection[str], sources: Sequence[F
     path = layout.pack_path(name)
     content = pack.mapped(folder.root, path)
     lost = pack_check.lost(folder.root, name, content)
-    origin = next((source for source in sources if pack_check.is_whole(source.root, name)), None)
     folder.link(path, quarantine)
-    if origin is not None:
-        written = packing.repack(folder, [pack.Pack.open(origin.root, name, cached=False)], lambda _: True)
-    else:
-        written = packing.write(folder, _whole_entries(content, bad))
-    taken = origin is not None and written.pack == name
-    return Salvaged(written.pack, written.files, origin.root if origin is not None and taken else "", lost)
+    origin = take(folder, name, sources)
+    written = name if origin else None
+    files = 0
+    if not origin:
+        written, files, *_ = packing.write(folder, _whole_entries(content, bad))
+    folder.packs.forget(name)
+    return Salvaged(written, files, origin, lost)
+
+
+def take(folder: Folder, name: str, sources: Sequence[Folder]) -> str:
+    """Take a whole pack from the first store that has it; return that store's folder, or nothing if none has."""
+    for source in sources:
+        if pack_check.is_whole(source.root, name):
+            written = packing.repack(folder, [pack.Pack.open(source.root, name, cached=False)], lambda _: True)
+            folder.packs.forget(name)
+            if written.pack == name:
+                return source.root
+    return ""
 
 
 def drop(folder: Folder, name: str) -> None:

@@ -77,7 +77,7 @@ class Library:
 
     def delete(self, config_hash):
         if not self.registry.delete(config_hash):
-            raise NotFound(config_hash)
+            raise NotFound("it was not there", subject=config_hash)
 
     def restore(self, config_hash):
         self.registry.restore(config_hash)
@@ -99,7 +99,7 @@ class Commands:
         command = [sys.executable, "-m", "gemexp", *arguments]
         done = subprocess.run(command, env=self._environment, input=given, capture_output=True, text=True, check=False)
         if done.returncode == 3:
-            raise NotFound(done.stderr)
+            raise NotFound(done.stderr, subject=arguments[0])
         assert (done.returncode, done.stderr) == (0, ""), (arguments, done)
 
     def add(self, config):
