@@ -52,6 +52,7 @@ _COMMANDS = {
     "attest": "attest",
     "backtest": "backtest",
     "best": "runs",
+    "check": "check",
     "compare": "show",
     "completion": "completion",
     "delete": "removal",

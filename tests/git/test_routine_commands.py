@@ -27,6 +27,7 @@ QUICK = {
     "alias": ["alias", "alias beef best", "alias dead variant --force", "alias -d dead"],
     "attest": ["attest best --key ../key"],
     "best": ["best --metric loss"],
+    "check": ["check - best", "check - --generate 2 --runs 1", "check - best --no-record"],
     "compare": ["compare best variant"],
     "completion": ["completion bash"],
     "delete": ["delete best --force", "delete variant --force"],
