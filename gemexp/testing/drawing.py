@@ -24,7 +24,7 @@ def drawn(strategy: SearchStrategy[ExperimentConfig], count: int, *, seed_: int 
     found: dict[str, ExperimentConfig] = {}
 
     @settings(
-        max_examples=count * 5,
+        max_examples=count * 2 + 20,
         database=None,
         deadline=None,
         phases=[Phase.generate],

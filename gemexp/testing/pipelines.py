@@ -76,6 +76,7 @@ def pipeline_of(pipeline: str | Callable[..., Any] | Pipeline) -> Pipeline:
     Raises:
         NotFound: There is no such module, or no such function in it.
         InvalidInput: The name cannot be read, or what it names cannot be called.
+        PipelineFailed: Importing the module raised an error, which is the cause.
     """
     if isinstance(pipeline, Pipeline):
         return pipeline
@@ -138,7 +139,13 @@ def _by_name(name: str) -> Pipeline:
         raise InvalidInput(f"'{place}' is not the name of a module", hint="such as experiments.train")
     else:
         _put_first(os.getcwd())
-    function = find(module, file, attribute)
+    try:
+        function = find(module, file, attribute)
+    except GemexpError:
+        raise
+    except Exception as error:
+        kind = type(error).__qualname__
+        raise PipelineFailed(f"importing '{place}' raised {kind}: {error}", type=kind, error=str(error)) from error
     if not callable(function):
         raise InvalidInput(f"'{name}' is a {type(function).__name__}, not a function", hint="name a function")
     file = file or getattr(sys.modules.get(module), "__file__", None)

@@ -31,8 +31,8 @@ Names = SearchStrategy[list[str]]
 
 
 def texts(max_size: int = 12) -> SearchStrategy[str]:
-    """Text that a configuration can hold."""
-    return st.text(st.characters(exclude_categories=["Cs"]), max_size=max_size)
+    """Text that a configuration can hold: anything without lone surrogates."""
+    return st.text(max_size=max_size)
 
 
 def scalars() -> SearchStrategy[Any]:
@@ -82,8 +82,8 @@ def configs(
         parameters = maps(texts(), values(), max_size=4)
     else:
         parameters = st.fixed_dictionaries(dict(hyperparameters))
-    weight = weights or st.floats(-10, 10)
-    transformation = transformations or st.sampled_from(TRANSFORMATIONS)
+    weight = st.floats(-10, 10) if weights is None else weights
+    transformation = st.sampled_from(TRANSFORMATIONS) if transformations is None else transformations
 
     def with_parts(chosen: list[str]) -> SearchStrategy[ExperimentConfig]:
         return st.builds(
@@ -147,7 +147,10 @@ def panels(
 
     from gemexp.backtest import Panel
 
-    shape = (draw(days or st.integers(3, _MAX_DAYS)), draw(assets or st.integers(1, 5)))
+    shape = (
+        draw(st.integers(3, _MAX_DAYS) if days is None else days),
+        draw(st.integers(1, 5) if assets is None else assets),
+    )
     first = draw(st.integers(730_000, 738_000))
     steps = draw(arrays.arrays(np.int64, shape[0], elements=st.sampled_from([1, 1, 1, 3])))
     moves = draw(arrays.arrays(np.float64, shape, elements=st.floats(-0.0625, 0.0625, width=32), fill=st.just(0.0)))
