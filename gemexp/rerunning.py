@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gemexp import environment, recording
 from gemexp.compare import Difference, differences, same
-from gemexp.digest import hash_bytes, short
+from gemexp.digest import hash_bytes, is_hex, short
 from gemexp.environment import Surroundings
 from gemexp.errors import Corrupt, InvalidInput, NotFound
 from gemexp.executing import Command, Executed, digests, execute
@@ -21,6 +21,7 @@ from gemexp.store.files import Folder
 from gemexp.store.records import Run
 from gemexp.worktree import worktree
 
+_COMMIT_DIGITS = (40, 64)
 # A repeated command must find neither this store nor this repository.
 _NOT_INHERITED = ("GEMEXP_DIR", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 
@@ -32,13 +33,13 @@ class Plan(NamedTuple):
         run: The run that was recorded.
         command: What to run.
         commit: Where.
-        given: The command was handed in, not taken from the store.
+        foreign: What of it may be anyone's who wrote to the store, in words: show the plan to the user, and ask.
     """
 
     run: Run
     command: Command
     commit: str
-    given: bool
+    foreign: tuple[str, ...]
 
 
 class Tolerance(NamedTuple):
@@ -128,7 +129,7 @@ def plan(folder: Folder, text: str, arguments: tuple[str, ...] = ()) -> Plan:
         command = Command(arguments, artifacts=artifacts)
     if arguments:
         command = command._replace(arguments=arguments)
-    return Plan(run, command, _commit(run), bool(arguments))
+    return Plan(run, command, _commit(run), tuple(_foreign(run, given=bool(arguments))))
 
 
 def rerun(folder: Folder, planned: Plan, tolerance: Tolerance | None = None, *, output: int | None = None) -> Rerun:
@@ -149,13 +150,7 @@ def rerun(folder: Folder, planned: Plan, tolerance: Tolerance | None = None, *, 
     tolerance = tolerance or Tolerance()
     run, command = planned.run, planned.command
     recorded = _recorded(folder, run)
-    repository = Repository.find(os.curdir)
-    if repository is None:
-        raise NotFound(
-            f"the commit {short(planned.commit)} is not here: this is no git repository",
-            subject=planned.commit,
-            hint="go to a clone of the repository that the run was made in",
-        )
+    repository = _repository(planned.commit)
     patch = None if run.patch is None else objects.get(folder, run.patch)
     with worktree(repository, planned.commit, patch) as tree:
         _provide_data(repository, tree, command, recorded)
@@ -209,6 +204,29 @@ def rerun(folder: Folder, planned: Plan, tolerance: Tolerance | None = None, *, 
     return Rerun(run, again, command, planned.commit, is_same, tolerance, tuple(found), around_it)
 
 
+def _repository(commit: str) -> Repository:
+    repository = Repository.find(os.curdir)
+    if repository is None:
+        raise NotFound(
+            f"the commit {short(commit)} is not here: this is no git repository",
+            subject=commit,
+            hint="go to a clone of the repository that the run was made in",
+        )
+    return repository
+
+
+def _foreign(run: Run, *, given: bool) -> Iterator[str]:
+    """Yield what would be run of what the store says: a command, a patch, or code that is not checked out here."""
+    if not given:
+        yield "the command is what the store says"
+    if run.patch is not None:
+        yield "a patch that the store holds changes the code"
+    repository = _repository(_commit(run))
+    commit = repository.commit(_commit(run))
+    if repository.merge_base(commit, "HEAD") != commit:
+        yield "the commit is none that HEAD comes from"
+
+
 def _is_covered(difference: Difference, tolerance: Tolerance) -> bool:
     return (
         difference.path[0] == "metrics"
@@ -222,8 +240,9 @@ def _written(command: Command, done: Executed) -> list[tuple[str, str]]:
 
 
 def _commit(run: Run) -> str:
+    """Return the commit that is recorded with a run; empty if it is none, but another revision, or an option."""
     commit = (run.code or {}).get("commit")
-    return commit if isinstance(commit, str) else ""
+    return commit if isinstance(commit, str) and is_hex(commit) and len(commit) in _COMMIT_DIGITS else ""
 
 
 def _recorded(folder: Folder, run: Run) -> StoredOutcome:
@@ -264,10 +283,7 @@ def _provide_data(repository: Repository, tree: str, command: Command, recorded:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.symlink(os.path.realpath(source), target)
         wanted = known.get(name)
-        try:
-            actual = digests({name: target})[name]
-        except InvalidInput:
-            actual = ""
+        actual = digests({name: target})[name] if os.path.isfile(target) else ""
         if actual != wanted:
             what = "has changed" if actual else "is not there"
             hint = f"the command ran on one with the SHA-256 {wanted}"

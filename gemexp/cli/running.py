@@ -116,7 +116,7 @@ def rerun(
 
     registry = session.open(writing=True)
     plan = registry.plan_rerun(rev, arguments)
-    if not (plan.given or yes):
+    if plan.foreign and not yes:
         _ask(plan)
     found = registry.rerun(plan, Tolerance(rtol, atol), output=_STANDARD_ERROR if as_json else None)
     if as_json:
@@ -130,11 +130,12 @@ def _ask(plan: Plan) -> None:
     """Show what the store says should be run, which may be anyone's, and ask."""
     from gemexp.cli.asking import confirm
 
-    folder = f" in '{visible(plan.command.folder)}'" if plan.command.folder else ""
-    where = f"a clean work tree of the commit {visible(short(plan.commit))}{', with a patch' * bool(plan.run.patch)}"
-    click.echo(f"recorded by {visible(plan.run.by or 'someone')} on {visible(plan.run.created_at[:10])}:", err=True)
+    folder = f", in '{visible(plan.command.folder)}'" if plan.command.folder else ""
+    who, day = visible(plan.run.by or "someone"), visible(plan.run.created_at[:10])
     click.echo(f"  {command_text(plan.command)}", err=True)
-    confirm(f"run it{folder} in {where}?", otherwise="nothing was run", option="--yes")
+    click.echo(f"would be run as recorded by {who} on {day}: {'; '.join(plan.foreign)}", err=True)
+    where = f"a clean work tree of the commit {visible(short(plan.commit))}{folder}"
+    confirm(f"run it in {where}?", otherwise="nothing was run", option="--yes")
 
 
 def command_text(command: Command) -> str:

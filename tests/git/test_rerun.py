@@ -1,19 +1,18 @@
 """Commands that are recorded with what came out, run again in a clean work tree, and runs compared."""
 
 import io
-import itertools
 import json
 import os
 import sys
 
 import pytest
 
-from gemexp import ExperimentConfig, canonical, environment
+from gemexp import ExperimentConfig, environment
 from gemexp.config import now
 from gemexp.digest import hash_bytes
 from gemexp.executing import Command
 from gemexp.recording import finish
-from gemexp.store import kinds, layout, objects, records
+from gemexp.store import layout, objects
 
 TRAIN = """
 import json, os, sys
@@ -159,6 +158,7 @@ def test_a_recorded_command_does_not_run_before_a_yes(project, cli, monkeypatch)
     answers(monkeypatch, "n\n")
     _, err = cli("verify", "--rerun", "best", code=1)
     assert "open(" in err
+    assert "the command is what the store says" in err
     assert "[y/N]" in err
     assert "--yes" in err
     answers(monkeypatch, "")
@@ -191,6 +191,39 @@ def test_a_patch_that_was_kept_is_applied(project, ours, cli):
     cli("run", "best", "--patch", "--", PYTHON, "train.py")
     assert ours.runs()[0].patch is None, "nothing differed"
     assert ours.check().problems == []
+
+
+def test_a_patch_and_a_commit_from_elsewhere_are_asked_about_though_the_command_is_ones_own(
+    project, ours, cli, git, commit, monkeypatch
+):
+    mine = ("--", PYTHON, "train.py")
+    code_is(project, "3")
+    cli("run", "best", "--patch", *mine)
+    answers(monkeypatch, "n\n")
+    assert "a patch that the store holds" in cli("verify", "--rerun", "best", *mine, code=1)[1]
+    git("checkout", "-q", "-b", "elsewhere")
+    commit()
+    cli("run", "best", *mine)
+    git("checkout", "-q", "main")
+    _, err = cli("verify", "--rerun", "best", *mine, code=1)
+    assert "the commit is none that HEAD comes from" in err
+    assert "the command is" not in err
+    assert len(ours.runs()) == 1, "the other lies on the branch"
+    assert len(git("worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.parametrize("commit_", ["HEAD", "main", "--all", "0" * 39, "g" * 40])
+def test_a_recorded_commit_that_is_none_is_not_taken_for_a_revision(project, ours, cli, commit_):  # noqa: ARG001
+    around = environment.Surroundings({}, {"commit": commit_, "dirty": False}, None)
+    ours.record("best", {"loss": 1.0}, surroundings=around)
+    assert "no commit" in cli("verify", "--rerun", "best", "--", PYTHON, "train.py", code=3)[1]
+
+
+def test_a_patch_that_does_not_fit_fails_and_leaves_no_work_tree(project, ours, cli, git):  # noqa: ARG001
+    around = environment.surroundings()._replace(patch=b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n")
+    ours.record("best", {"loss": 1.0}, surroundings=around, command=Command((PYTHON, "train.py")))
+    assert "git apply failed" in cli("verify", "--rerun", "best", "--yes", code=6)[1]
+    assert len(git("worktree", "list").splitlines()) == 1
 
 
 def test_without_a_patch_what_was_changed_is_missing(project, cli):
@@ -278,66 +311,6 @@ def test_a_recorded_command_that_is_none_is_corrupt(project, ours, cli, command)
     finished = finish(config, {"loss": 1.0}, started=now())._replace(command=command)
     ours.record_all([finished])
     cli("verify", "--rerun", "best", "--yes", code=5)
-
-
-def test_what_changed_between_two_runs(project, ours, cli, commit, monkeypatch):
-    cli("run", "best", "-a", "model.txt", "--data", "d1", "--", PYTHON, "train.py")
-    code_is(project, "3", commit=commit)
-    listed = environment.installed()
-    monkeypatch.setattr(environment, "installed", lambda: listed + b"zz-new==1.0\n")
-    cli("run", "best", "-a", "model.txt", "--data", "d2", "--", PYTHON, "train.py")
-    new, old = ours.runs()
-    found = json_of(cli("diff", "--runs", "best", "--json"))
-    assert (found["run1"]["run"], found["run2"]["run"]) == (old.record, new.record)
-    (metric,) = found["metrics"]
-    assert (metric["path"], metric["old"], metric["new"], metric["delta"]) == ("metrics.loss", 1.0, 1.5, 0.5)
-    assert [one["path"] for one in found["packages"]] == ["packages.zz-new"]
-    assert [one["path"] for one in found["code"]] == ["code.commit"]
-    assert [(one["old"], one["new"]) for one in found["data"]] == [("d1", "d2")]
-    assert [one["path"] for one in found["artifacts"]] == ['artifacts."model.txt"']
-    assert found["environment"] == found["config"] == found["command"] == found["details"] == []
-    out, _ = cli("diff", "--runs", old.record[:10], f"run:{new.record[:8]}", "--exit-code", code=1)
-    assert "\nmetrics\n  ~ loss: 1.0 -> 1.5 (+0.5)\n" in out
-    assert '\npackages\n  + zz-new = "1.0"\n' in out
-    assert '\ndata\n  ~ data: "d1" -> "d2"\n' in out
-    out, _ = cli("diff", "--runs", "best", "best", "--exit-code")
-    assert "nothing changed" in out
-
-
-def test_runs_are_found_by_their_names_and_by_revisions(project, ours, cli):  # noqa: ARG001
-    ours.record("best", {"loss": 1.0})
-    ours.record("best", {"loss": 2.0})
-    new, old = ours.runs()
-    assert ours.find_run("best") == new
-    assert ours.find_run(f"run:{old.record}") == ours.find_run(old.record[:12]) == old
-    for wrong in ("run:", "run:xyz", "run:0000", "0000", "nothing"):
-        assert cli("diff", "--runs", wrong, "best", code=3)[1].startswith("error: ")
-    other = ours.register(ExperimentConfig((), {}, {"lr": 0.25}))
-    assert "no run" in cli("diff", "--runs", other, "best", code=3)[1]
-    assert "no two runs" in cli("diff", "--runs", other, code=3)[1]
-    assert old.record[:12] in cli("runs")[0]
-
-
-def test_a_text_that_a_run_and_a_config_begin_with_is_ambiguous(ours, cli):
-    config_hash = ours.register(ExperimentConfig((), {}, {"lr": 0.5}))
-    outcome = ours.record(config_hash, {"loss": 1.0})
-    runs = (records.Run(config_hash, outcome, WHEN, None, float(n), {}, None, None, None) for n in itertools.count())
-    run = next(run for run in runs if name_of(run)[:4] == config_hash[:4])
-    with ours._folder.batch() as batch:
-        name = records.run(batch, run)
-    prefix = name[:4]
-    assert "ambiguous" in cli("diff", "--runs", prefix, config_hash, code=3)[1]
-    assert ours.find_run(f"run:{prefix}").record == name
-    assert ours.find_run(f"hash:{prefix}").outcome == outcome
-    with ours._folder.batch() as batch:
-        records.run(batch, next(run for run in runs if name_of(run)[:4] == prefix))
-    assert "2 runs begin with it" in cli("diff", "--runs", f"run:{prefix}", config_hash, code=3)[1]
-
-
-def name_of(run):
-    """Return what a run's record is named, without writing it."""
-    fields = {field: value for field, value in run._asdict().items() if field not in run._field_defaults}
-    return hash_bytes(canonical.encode({"$": kinds.RUN, **fields}))
 
 
 def test_a_patch_that_is_too_large_is_refused_before_anything_runs(project, ours, cli, monkeypatch):
