@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import sys
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from surroundings import contents, merge
 
-from gemexp import ExperimentConfig, ExperimentRegistry
-from gemexp.store import layout
+from gemexp import ExperimentConfig, ExperimentRegistry, describing
+from gemexp.store import kinds, layout, records
 from gemexp.testing.junit import junit
 from gemexp.testing.suite import FAILED, Result
 
@@ -51,6 +54,7 @@ def unseeded(config):
     return {"loss": 1.0}
 """
 QUICK = ("--runs", "1", "--property", "same-outcome")
+CONTROL = re.compile("[\x00-\x08\n-\x1f\x7f-\x9f\u202e\u2028]")
 HERE = (*QUICK, "--no-isolate")
 
 
@@ -291,6 +295,33 @@ def test_a_record_of_a_check_says_a_verdict_on_each_property(registry):
     with pytest.raises(Exception, match="no config"):
         registry.record_check("0" * 64, "a:f", {}, settings={})
     assert registry.checks() == []
+
+
+def test_git_is_given_a_check_as_text(registry):
+    config_hash = registry.register(ExperimentConfig((), {}))
+    verdicts = {"order": {"verdict": "failed", "message": "differs\x1b"}, "seed": {"verdict": "holds"}}
+    registry.record_check(config_hash, "a:f", verdicts, settings={"runs": 2})
+    (check,) = registry.checks()
+    record = records.read(registry._folder, layout.RecordName(config_hash, check.record))
+    lines = list(describing.describe(record))
+    assert lines[0] == f"checked a:f on {config_hash[:12]}"
+    assert lines.index("order: failed") < lines.index("seed: holds")
+    assert "settings.runs = 2" in lines
+    assert not any("\x1b" in line for line in lines)
+
+
+FIELDS = st.sampled_from(sorted({*records.Check._fields, *records.Signature._fields, *records.Run._fields, "other"}))
+LEAVES = st.none() | st.integers() | st.sampled_from(["a", "\x1b[2J\n", "\u202e"])
+ANYTHING = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(FIELDS, inner, max_size=2), max_leaves=6
+)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from([kinds.CHECK, kinds.SIGNATURE, kinds.RUN]), st.dictionaries(FIELDS, ANYTHING, max_size=6))
+def test_text_of_a_record_that_says_anything_is_lines_without_what_a_terminal_would_obey(kind, fields):
+    for line in describing.describe({"$": kind, **fields}):
+        assert not CONTROL.search(line), line
 
 
 def test_gc_takes_a_check_with_its_config_and_leaves_what_others_use(registry):

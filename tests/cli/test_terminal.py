@@ -218,3 +218,14 @@ class TestClosedStreams:
             assert result.err.startswith("error: ")
             assert "Traceback" not in result.err
             assert result.err.count("\n") <= 2
+
+
+def test_check_says_how_far_it_is_and_wipes_it_away(terminal, add, project):
+    for number in range(2):
+        add({"k": number})
+    (project / "pipes_far.py").write_text("def f(config):\n    return 1\n")
+    options = ("--property", "same-outcome", "--runs", "1", "--no-isolate", "--no-record")
+    code, shown = terminal("check", "pipes_far:f", "--where", "k >= 0", *options)
+    assert code == 0
+    assert re.search(r"1 of 2  [0-9a-f]{12}  same-outcome  0 failed\r\x1b\[K2 of 2 ", shown)
+    assert "2 of 2 hold" in shown.rpartition("\x1b[K")[2]
