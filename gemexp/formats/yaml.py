@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError, YAMLStreamError
+from ruamel.yaml.nodes import MappingNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver, implicit_resolvers
@@ -24,6 +25,8 @@ from gemexp.errors import InvalidText
 from gemexp.notation import visible
 
 _DROPPED_TAGS = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
+_MERGE = "tag:yaml.org,2002:merge"
+_MOST_MERGED = 250_000
 _PLAIN_TEXT = re.compile(r"[A-Za-z_$/][A-Za-z0-9_$./+-]*(?: [A-Za-z0-9_$./+-]+)*")
 
 
@@ -120,6 +123,24 @@ for _versions, _tag, _pattern, _first in implicit_resolvers:
 
 class _Constructor(SafeConstructor):
     """Builds plain data."""
+
+    merged = 0
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Take over what ``<<`` names; ten lines of merges of merges would stand for more entries than fit anywhere."""
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                for part in value.value if isinstance(value, SequenceNode) else (value,):
+                    if isinstance(part, MappingNode):
+                        self.flatten_mapping(part)
+                        self.merged += len(part.value)
+        if self.merged > _MOST_MERGED:
+            raise InvalidText(
+                f"has merges of more than {_MOST_MERGED} entries",
+                line=node.start_mark.line + 1,
+                hint="write them out, or fewer of them",
+            )
+        super().flatten_mapping(node)
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - ruamel.yaml's signature
         try:
