@@ -13,6 +13,7 @@ from gemexp.notation import inline
 from gemexp.paths import Path, select
 from gemexp.revision import tagged
 from gemexp.store import layout, objects, records, sets
+from gemexp.store.files import Folder
 from gemexp.store.records import Metadata, Run
 from gemexp.store.standing import Standing
 from gemexp.store.tree import Tree
@@ -54,8 +55,13 @@ def newest(
 ) -> list[ExperimentConfig]:
     """Return configurations, or those with a tag, or among some hashes, newest first; at most ``limit``."""
     hashes = among if tag is None else tagged(tree, tag)
-    found = records.all_metadata(tree) if hashes is None else _metadata_of(tree, hashes)
     standing = Standing(tree)
+    if hashes is None and limit is not None and isinstance(tree, Folder) and not standing.migrated:
+        from gemexp.query import recent
+
+        if limit <= recent.MAX_LIMIT:
+            return recent.newest(tree, standing, limit)
+    found = records.all_metadata(tree) if hashes is None else _metadata_of(tree, hashes)
     dated = (
         (instant(metadata.created_at), config_hash, metadata)
         for config_hash, metadata in found

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from gemexp.config import ExperimentConfig, instant, peek
+from gemexp.config import ExperimentConfig, instant, is_config, peek
 from gemexp.digest import HASH_DIGITS
 from gemexp.errors import Corrupt, DamageWarning, InvalidInput, NotFound
 from gemexp.outcome import StoredOutcome
@@ -85,13 +85,10 @@ def _bound(store: _Store, query: Query) -> Iterable[str] | None:
 
 def _read_ahead(store: _Store, fan_out: str) -> Iterator[_Config]:
     """Yield the configs of a fan-out folder with their objects, which are read in whatever order is fastest."""
-    left = _recorded(store.tree, fan_out)  # what is there besides, such as outcomes, has no records
     for name, content in store.tree.contents(f"{layout.OBJECTS}/{fan_out}", _READ_AHEAD_BYTES):
-        if name in left:
-            left.remove(name)
+        # What is there besides, such as outcomes, has no records.
+        if (content is not None and is_config(content)) or any(records.names_with_prefix(store.tree, f"{name}-")):
             yield _Config(store, name, content=content)
-    for config_hash in left:  # large ones, and what cannot be read
-        yield _Config(store, config_hash)
 
 
 def _recorded(tree: Tree, prefix: str) -> set[str]:

@@ -164,7 +164,7 @@ def _read_ahead(tree: Tree, fan_out: str, wanted: set[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     size = 0
     for name, data in tree.contents(f"{layout.OBJECTS}/{fan_out}", _READ_AHEAD_BYTES):
-        if name in wanted:
+        if data is not None and name in wanted:
             found[name] = data
             size += len(data)
             if size > _READ_AHEAD_ALL_BYTES:

@@ -25,6 +25,7 @@ HINTS: Final = {
 }
 _REFUSED: Final = {errno.EACCES, errno.EPERM}
 READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+FOLDER_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
 CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 MODE: Final = 0o444
 LINKED: Final = "is a symbolic link, which a store never holds"
@@ -50,6 +51,23 @@ def read(root: str, path: str, limit: int) -> bytes | None:
         return os.read(descriptor, status.st_size + 1)
     except OSError as error:
         raise unreadable(error, root, path) from None
+    finally:
+        os.close(descriptor)
+
+
+def read_in(folder: int, name: str, limit: int) -> bytes | None:
+    """Return the bytes of a file in an open folder; None if it is no regular file, too large, or cannot be read."""
+    try:
+        descriptor = os.open(name, READ_FLAGS, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if status.st_size > limit or not stat.S_ISREG(status.st_mode):
+            return None
+        return os.read(descriptor, status.st_size + 1)
+    except OSError:
+        return None
     finally:
         os.close(descriptor)
 

@@ -65,15 +65,20 @@ class Folder:
         """Return the names in a folder that begin with ``prefix``, unsorted."""
         return _union(self.loose.names_with_prefix(path, prefix), self.packs.names(path, prefix))
 
-    def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes]]:
+    def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes | None]]:
         """Yield (name, bytes) of the files in a folder; see `gemexp.store.tree.Tree`."""
-        seen = set()
+        seen, unread = set(), set()
         for name, data in self.loose.contents(path, limit):
-            seen.add(name)
-            yield name, data
+            if data is None:
+                unread.add(name)
+            else:
+                seen.add(name)
+                yield name, data
         for name, data in self.packs.contents(path, limit):
             if name not in seen:
+                unread.discard(name)
                 yield name, data
+        yield from ((name, None) for name in unread)
 
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` that stand for a config; see `gemexp.store.tree.Tree`."""

@@ -111,6 +111,21 @@ class LooseFiles(Tree):
             warnings.warn(f"'{path}' {durable.LINKED}; it was passed over", DamageWarning, stacklevel=4)
         return nothing
 
+    def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes | None]]:
+        """Yield (name, bytes) of the files in a folder; see `gemexp.store.tree.Tree`."""
+        names = self.names(path)
+        if not names:
+            return
+        try:
+            folder = os.open(f"{self.root}/{path}", durable.FOLDER_FLAGS)
+        except OSError:
+            return
+        try:
+            for name in names:
+                yield name, durable.read_in(folder, name, limit)
+        finally:
+            os.close(folder)
+
     def memberships(self, config_hash: str, known: Collection[str] = ()) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` that stand for a config; see `gemexp.store.tree.Tree`.
 

@@ -174,8 +174,8 @@ class Pack:
 
     def entries(self, folder: str) -> Iterator[tuple[str, bytes]]:
         """Yield (name, data) of the entries in a fan-out folder, or in the folder of a set or a name, in order."""
-        for path, data in self.paths(*self._span(folder)):
-            yield path.rpartition("/")[2], data
+        for key, data in self._keyed(*self._span(folder)):
+            yield pack_format.file_name(key), data
 
     def frames(self, folder: str) -> Iterator[Frame]:
         """Yield where the entries of such a folder are, in order."""
@@ -213,11 +213,15 @@ class Pack:
 
     def paths(self, start: int = len(pack_format.MAGIC), end: int | None = None) -> Iterator[tuple[str, bytes]]:
         """Yield (path, data) of the entries that can be read, all or those between two places, in order."""
-        for frame in pack_format.entries(self.bytes, start, self.size if end is None else end):
-            if frame.start != start and self.on_damage is not None:
+        for key, data in self._keyed(start, self.size if end is None else end):
+            yield pack_format.path_unchecked(key), data
+
+    def _keyed(self, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+        for key, at, data, after in pack_format.entries(self.bytes, start, end):
+            if at != start and self.on_damage is not None:
                 self.on_damage()
-            start = frame.end
-            yield pack_format.path_unchecked(frame.key), self.data(frame)
+            start = after
+            yield key, self.bytes[data:after]
 
     def keyed(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, data) of every entry that can be read, in order."""

@@ -206,16 +206,16 @@ class Packs:
             yield from pack.names(path, "")
             self._use(_RELEASE_AFTER)
 
-    def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes]]:
+    def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes | None]]:
         """Yield (name, bytes) of the entries in a folder; see `gemexp.store.tree.Tree`."""
         packs = self.all()
         seen = set()
         for pack in packs:
             for name, data in pack.entries(path):
-                if len(data) <= limit and name not in seen:
+                if name not in seen:
                     if len(packs) > 1:
                         seen.add(name)
-                    yield name, data
+                    yield name, data if len(data) <= limit else None
             self._use(_RELEASE_AFTER)
 
     def memberships(self, config_hash: str) -> Iterator[str]:

@@ -335,20 +335,13 @@ def metadata_within(tree: Tree, fan_out: str) -> Iterator[tuple[str, Metadata]]:
 
 def _within(tree: Tree, fan_out: str) -> Iterator[tuple[layout.RecordName, dict[str, Any]]]:
     """Yield the records in one fan-out folder, in no order; damaged ones are passed over."""
-    left = set(names_with_prefix(tree, fan_out))
     for file_name, data in tree.contents(f"{layout.INDEX}/{fan_out}", canonical.MAX_BYTES):
         name = layout.parse_record_name(file_name)
-        if name in left:
-            left.remove(name)
+        if name is not None and name.config.startswith(fan_out):
             try:
-                record = from_bytes(data, name)
+                yield name, read(tree, name) if data is None else from_bytes(data, name)
             except Corrupt:
                 continue
-            yield name, record
-    for name in left:  # what cannot be read: read one by one it says why
-        found = _read_or_none(tree, name)
-        if found:
-            yield name, found
 
 
 def _write(batch: Batch, about: str, value: dict[str, Any]) -> str:

@@ -38,18 +38,16 @@ class Tree(Protocol):
     def names_with_prefix(self, path: str, prefix: str) -> list[str]:
         """Return the names in a folder that begin with ``prefix``, unsorted."""
 
-    def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes]]:
-        """Yield (name, bytes) of the files in a folder, in no order; those that cannot be read are passed over.
+    def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes | None]]:
+        """Yield (name, bytes) of the files in a folder, in no order; None for the bytes of one that cannot be read so.
 
         In ``objects`` and ``index`` that is a fan-out folder. Cheaper than reading them one by one, where that can be.
         """
         for name in self.names(path):
             try:
-                data = self.read(f"{path}/{name}", limit)
+                yield name, self.read(f"{path}/{name}", limit)
             except (Corrupt, StoreUnreadable):
-                continue
-            if data is not None:
-                yield name, data
+                yield name, None
 
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` whose names begin with a config's hash."""
