@@ -78,6 +78,7 @@ def check_command(
     gemexp check train:run --tag sweep --junit verdicts.xml
     gemexp check train:run --generate 20 --property same-outcome --rtol 1e-9
     """
+    from gemexp import environment
     from gemexp.testing import suite
 
     settings = _settings(given)
@@ -91,8 +92,10 @@ def check_command(
     kept = None if unrecorded else registry
     if registry is None and not unrecorded:
         report.note("there is no store here, so that nothing is recorded; gemexp init makes one")
+    around = None if kept is None else environment.surroundings()
     with redirect_stdout(sys.stderr):  # what the pipeline prints is no verdict
-        results = list(_told(suite.run(found, configs, settings, registry=kept), configs))
+        ran = suite.run(found, configs, settings, registry=kept, surroundings=around)
+        results = list(_told(ran, configs))
     if junit is not None:
         _write(junit, pipeline, results)
     bad = sum(result.verdict != suite.HOLDS for result in results)
