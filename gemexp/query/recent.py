@@ -60,13 +60,14 @@ def newest(folder: Folder, standing: Standing, limit: int) -> list[ExperimentCon
         limit: At most so many.
     """
     room = limit + _SPARE
-    while True:
+    while limit > 0:
         found = heapq.nlargest(room, _times(folder))
         oldest = found[-1] if len(found) == room else (b"", b"")
         certain = [one for one in _chosen(folder, standing, found, limit)[: -limit - 1 : -1] if one[:2] >= oldest]
         if len(certain) == limit or len(found) < room:
             return [config for _, _, config in certain if config is not None]
         room *= _MORE
+    return []
 
 
 def _chosen(folder: Folder, standing: Standing, found: list[_Dated], limit: int) -> list[_Chosen]:
