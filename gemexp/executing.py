@@ -58,15 +58,18 @@ class Command(NamedTuple):
         Raises:
             Corrupt: It is not a command.
         """
-        arguments, folder, metrics = (value.get(name) for name in ("arguments", "folder", "metrics"))
-        maps = value.get("artifacts"), value.get("data")
-        sound = isinstance(arguments, list) and arguments and all(isinstance(one, str) for one in arguments)
-        sound = sound and isinstance(folder, str) and isinstance(metrics, (str, type(None)))
-        for one in maps:
-            sound = sound and isinstance(one, dict) and all(isinstance(path, str) for path in one.values())
-        if not sound or sorted(value) != list(_FIELDS):
+        lists = [value.get("arguments")]
+        lists += [
+            list(one.values()) if isinstance(one, dict) else None for one in map(value.get, ("artifacts", "data"))
+        ]
+        lists += [[value.get("folder")], [] if value.get("metrics") is None else [value["metrics"]]]
+        # A NUL ends an argument, or a path, before it ends.
+        sound = all(
+            isinstance(one, list) and all(isinstance(text, str) and "\0" not in text for text in one) for one in lists
+        )
+        if not sound or not value.get("arguments") or sorted(value) != list(_FIELDS):
             raise Corrupt("the recorded command is not one", expected=", ".join(_FIELDS))
-        return cls(tuple(value["arguments"]), value["folder"], metrics, value["artifacts"], value["data"])
+        return cls(tuple(value["arguments"]), value["folder"], value["metrics"], value["artifacts"], value["data"])
 
 
 class Executed(NamedTuple):

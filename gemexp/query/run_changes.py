@@ -165,7 +165,8 @@ def _packages(tree: Tree, old: Run, new: Run) -> tuple[dict[str, str], dict[str,
     listed = [_listed(tree, run.installed) for run in (old, new)]
     if listed[0] is not None and listed[1] is not None:
         return listed[0], listed[1]
-    loaded = [run.environment.get("packages") or {} for run in (old, new)]
+    told = [run.environment.get("packages") for run in (old, new)]
+    loaded = [one if isinstance(one, dict) else {} for one in told]
     both = loaded[0].keys() & loaded[1].keys()
     return {name: loaded[0][name] for name in both}, {name: loaded[1][name] for name in both}
 

@@ -304,11 +304,22 @@ def test_a_foreign_record_leads_nowhere_outside_the_work_tree(project, ours, cli
 
 
 @pytest.mark.parametrize(
-    "command", [{}, {**Command(("x",)).to_dict(), "arguments": []}, {**Command(("x",)).to_dict(), "arguments": "rm -r"}]
+    "change",
+    [
+        {"arguments": []},
+        {"arguments": "rm -r"},
+        {"arguments": ["a\0b"]},
+        {"folder": None},
+        {"folder": "\0"},
+        {"metrics": 1},
+        {"artifacts": ["a"]},
+        {"data": {"a": None}},
+        {"shell": True},
+    ],
 )
-def test_a_recorded_command_that_is_none_is_corrupt(project, ours, cli, command):  # noqa: ARG001
+def test_a_recorded_command_that_is_none_is_corrupt(project, ours, cli, change):  # noqa: ARG001
     config = ours.get("best")
-    finished = finish(config, {"loss": 1.0}, started=now())._replace(command=command)
+    finished = finish(config, {"loss": 1.0}, started=now())._replace(command={**Command(("x",)).to_dict(), **change})
     ours.record_all([finished])
     cli("verify", "--rerun", "best", "--yes", code=5)
 

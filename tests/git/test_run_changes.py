@@ -54,6 +54,18 @@ def test_what_changed_between_two_runs(project, ours, cli, commit, monkeypatch):
     assert "nothing changed" in out
 
 
+def test_runs_that_say_anything_of_themselves_are_compared(ours, cli):
+    config = ExperimentConfig((), {}, {"lr": 0.5}, tags=["best"])
+    for odd in ({"packages": 3, "python": ["x"]}, {"packages": {"a": {"b": None}}}, {}):
+        around = environment.Surroundings(odd, {"commit": 5, "x\x1b": []}, None, installed=b"\xff\x00==\n==")
+        ours.record(config, {"loss": 1.0}, surroundings=around)
+    first, second, third = ours.runs()
+    for old, new in itertools.permutations((first, second, third), 2):
+        out, _ = cli("diff", "--runs", f"run:{old.record}", f"run:{new.record}")
+        assert "\x1b" not in out
+    assert "\x1b" not in cli("runs")[0]
+
+
 def test_runs_are_found_by_their_names_and_by_revisions(project, ours, cli):  # noqa: ARG001
     ours.record("best", {"loss": 1.0})
     ours.record("best", {"loss": 2.0})
