@@ -75,7 +75,9 @@ def build(folder: Folder, path: str, progress: Progress = lambda _: None) -> Non
         if error.__cause__ is not None:
             number = _SYSTEM.get(getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF)
             hint = durable.HINTS.get(number or 0)
-            raise StoreUnwritable(f"cannot write '{path}': {error.__cause__}", path=path, errno=number, hint=hint) from None
+            raise StoreUnwritable(
+                f"cannot write '{path}': {error.__cause__}", path=path, errno=number, hint=hint
+            ) from None
         raise
     finally:
         with contextlib.suppress(OSError):
@@ -114,11 +116,11 @@ class _Build:
         changed = watch.changed()
         packs = sorted(pack.name for pack in self._folder.packs.all())
         self._connection.executemany("INSERT INTO packs (name) VALUES (?)", ((name,) for name in packs))
-        standing = Standing(self._folder)
-        self._connection.executemany("INSERT INTO pairs VALUES (?, ?)", sorted(standing.pairs))
-        self._write_labels(Labels(self._connection, self._folder, standing))
-        writer = Writer(self._connection, self._folder, standing, fresh=True)
         with _reading(self._folder) as source:
+            standing = Standing(self._folder)
+            self._connection.executemany("INSERT INTO pairs VALUES (?, ?)", sorted(standing.pairs))
+            self._write_labels(Labels(self._connection, self._folder, standing))
+            writer = Writer(self._connection, self._folder, standing, fresh=True)
             self._write_configs(writer, source)
             self._write_outcomes(writer, source)
         self._connection.execute("COMMIT")
@@ -226,6 +228,7 @@ def _reading(folder: Folder) -> Iterator[_Source]:
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(workers, initializer=_open, initargs=(folder.root,)) as pool:
+        pool.submit(os.getpid).result()  # it has all processes started while there is little memory for them to copy
         try:
             yield _Source(folder, pool)
         finally:
