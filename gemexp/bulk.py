@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gemexp import registering
-from gemexp.canonical import encode
-from gemexp.config import ExperimentConfig, now
+from gemexp.canonical import encode, encode_json
+from gemexp.config import CONFIG_KIND, MAX_DESCRIPTION_BYTES, SECTIONS, ExperimentConfig, instant, now
 from gemexp.digest import hash_bytes
+from gemexp.errors import InvalidInput
 from gemexp.registering import Registered
-from gemexp.store import kinds, layout, objects, pack_format, packing, sets
+from gemexp.store import kinds, layout, pack_format, packing, sets
 from gemexp.store.files import Folder
 
 # Fewer are written as loose files: they are cheaper to add to, to collect, and to look at with git.
@@ -23,6 +24,10 @@ PACK_FROM = 1000
 # A batch in memory: some 60 MB of entries, or less where configurations are large.
 BATCH_CONFIGS = 25_000
 BATCH_BYTES = 64 * 1024 * 1024
+
+_SECTIONS = frozenset(SECTIONS)
+_USUAL = _SECTIONS | {"description", "tags", "created_at"}
+_TEXT, _FLOAT = {str}, {float}
 
 
 class Encoded(NamedTuple):
@@ -34,6 +39,7 @@ class Encoded(NamedTuple):
         created_at: When it was made, ISO 8601.
         description: Its description.
         tags: Its tags.
+        record: The record of its registration without parents, if that was encoded already.
     """
 
     config_hash: str
@@ -41,6 +47,11 @@ class Encoded(NamedTuple):
     created_at: str
     description: str
     tags: tuple[str, ...]
+    record: bytes = b""
+
+    def recorded(self) -> Encoded:
+        """Return the same with its record."""
+        return self._replace(record=_record(self, []))
 
 
 def encoded(config: ExperimentConfig, *, fresh: bool = False) -> Encoded:
@@ -55,6 +66,51 @@ def encoded(config: ExperimentConfig, *, fresh: bool = False) -> Encoded:
     """
     data = registering.validate(config, fresh=fresh)
     return Encoded(hash_bytes(data), data, config.created_at or now(), config.description, tuple(config.tags))
+
+
+def encoded_json(value: Any) -> Encoded | None:
+    """Check and encode a configuration as JSON is read, for a fraction of the price, where nothing about it is unusual.
+
+    Returns:
+        What `gemexp.config.config_from_value` and `encoded` would come to; None where that takes a closer look.
+    """
+    if type(value) is not dict or not _USUAL.issuperset(value) or _SECTIONS.isdisjoint(value):
+        return None
+    names, weights = value.get("feature_names", []), value.get("feature_weights", {})
+    transformations, hyperparameters = value.get("feature_transformations", {}), value.get("hyperparameters", {})
+    description, tags = value.get("description", ""), value.get("tags", [])
+    created_at = value.get("created_at")
+    if (
+        type(names) is not list
+        or type(tags) is not list
+        or not _TEXT.issuperset(map(type, [*names, *tags, description]))
+        or len(set(names)) != len(names)
+        or not dict is type(weights) is type(transformations) is type(hyperparameters)
+        or not _FLOAT.issuperset(map(type, weights.values()))
+        or len(description) > MAX_DESCRIPTION_BYTES // 4
+    ):
+        return None
+    try:
+        if created_at is None:
+            created_at = now()
+        else:
+            instant(created_at)
+        description.encode()
+        tags = sorted(set(tags))
+        for tag in tags:
+            layout.tag_folder(tag)
+    except (InvalidInput, TypeError, UnicodeEncodeError):
+        return None
+    data = encode_json(
+        {
+            "$": CONFIG_KIND,
+            "feature_names": sorted(names),
+            "feature_transformations": transformations,
+            "feature_weights": weights,
+            "hyperparameters": hyperparameters,
+        }
+    )
+    return None if data is None else Encoded(hash_bytes(data), data, created_at, description, tuple(tags))
 
 
 def register(folder: Folder, configs: Iterable[Encoded], parents: list[str]) -> Iterator[list[Registered]]:
@@ -116,7 +172,8 @@ class _Writer:
             else:
                 created[one.config_hash] = True
                 paths += self._add(entries, one)
-        packing.write(self._folder, sorted(entries.items()), created=paths, proof=packing.Proof())
+        in_order = ((key, entries[key]) for key in sorted(entries))
+        packing.write(self._folder, in_order, created=paths, proof=packing.Proof())
         if again:  # in order, after what they may repeat
             for config_hash, is_new in registering.register_all(self._folder, map(_decoded, again), self._parents):
                 created[config_hash] = created.get(config_hash, False) or is_new
@@ -130,24 +187,21 @@ class _Writer:
     def _known(self, batch: list[Encoded]) -> set[str]:
         """Return the hashes that the store has, had, or has said something of."""
         deleted = sets.lengths(self._folder, layout.DELETED).keys()
+        packs = self._folder.packs.all()
+        fan_outs = set(self._folder.loose.names(layout.OBJECTS))
+        hashes = {one.config_hash for one in batch}
         return {
-            one.config_hash
-            for one in batch
-            if one.config_hash in deleted or objects.exists(self._folder, one.config_hash)
+            name
+            for name in hashes
+            if name in deleted
+            or (name[:2] in fan_outs and self._folder.loose.exists(layout.object_path(name)))
+            or (packs and self._folder.packs.exists(layout.object_path(name)))
         }
 
     def _add(self, entries: dict[bytes, bytes], one: Encoded) -> list[str]:
         """Add the entries of a configuration; return the paths of its record and tags."""
         raw = bytes.fromhex(one.config_hash)
-        record = encode(
-            {
-                "$": kinds.PUT,
-                "config": one.config_hash,
-                "created_at": one.created_at,
-                "description": one.description,
-                "parents": [parent for parent in self._parents if parent != one.config_hash],
-            }
-        )
+        record = _record(one, self._parents) if self._parents or not one.record else one.record
         record_hash = hash_bytes(record)
         entries[pack_format.OBJECT_CODE + raw] = one.data
         entries[pack_format.record_key(one.config_hash, record_hash)] = record
@@ -159,6 +213,18 @@ class _Writer:
             entries[key + raw] = b""
             paths.append(f"{folder}/{one.config_hash}")
         return paths
+
+
+def _record(one: Encoded, parents: list[str]) -> bytes:
+    """Return the record of a registration."""
+    value = {
+        "$": kinds.PUT,
+        "config": one.config_hash,
+        "created_at": one.created_at,
+        "description": one.description,
+        "parents": [parent for parent in parents if parent != one.config_hash],
+    }
+    return encode_json(value) or encode(value)
 
 
 def _decoded(one: Encoded) -> ExperimentConfig:

@@ -25,6 +25,7 @@ MAX_INT = 2**64 - 1
 FLOAT_KEY = "$float"
 _SMALL_BYTES = 4096
 _ONLY_STR = {str}
+_CONTAINERS = {dict, list}
 _SCALARS = {type(None), bool, int, float, str}
 
 # One fixed bit pattern: float("nan") may carry another payload or a sign on some platforms.
@@ -60,6 +61,24 @@ def encode(value: Any) -> bytes:
     if len(data) > MAX_BYTES:
         raise _too_large()
     return data
+
+
+def encode_json(value: dict[str, Any]) -> bytes | None:
+    """Return the canonical bytes of a map as JSON is read, whose keys are in any order.
+
+    A third of the work of `encode`, for the common case.
+
+    Args:
+        value: Only dicts with text as keys, lists, str, int, float, bool and None.
+
+    Returns:
+        What `encode` would; None where that takes a closer look, or refuses.
+    """
+    try:
+        data = _pack(_ordered(value, 1))
+    except (OverflowError, UnicodeEncodeError, ValueError, RecursionError):
+        return None
+    return None if len(data) > MAX_BYTES or _MAYBE_SPECIAL.search(data) else data
 
 
 def decode(data: bytes) -> Any:
@@ -273,6 +292,19 @@ class _Normaliser:
         if items > MAX_BYTES:
             raise _too_large()
         return self.value(value.item() if value.ndim == 0 else value.tolist(), depth)
+
+
+def _ordered(value: Any, depth: int) -> Any:
+    """Return a value with the keys of all maps in order."""
+    if depth > MAX_DEPTH:
+        raise ValueError
+    if type(value) is list:
+        return [_ordered(item, depth + 1) if type(item) in _CONTAINERS else item for item in value]
+    if FLOAT_KEY in value and len(value) == 1:
+        raise ValueError
+    return {
+        key: _ordered(item, depth + 1) if type(item) in _CONTAINERS else item for key, item in sorted(value.items())
+    }
 
 
 def _pack_plain(value: Any) -> bytes | None:

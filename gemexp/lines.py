@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from gemexp import formats
-from gemexp.bulk import Encoded, encoded
+from gemexp.bulk import Encoded, encoded, encoded_json
 from gemexp.config import ExperimentConfig, config_from_value
 from gemexp.errors import GemexpError, InvalidInput
 from gemexp.sources import exported_config
@@ -64,6 +64,9 @@ class Changes(NamedTuple):
         description = config.description if self.description is None else self.description
         changes = {"description": description, "tags": [*config.tags, *self.tags]}
         return ExperimentConfig(**{**config.to_dict(), **changes})
+
+
+_NONE = Changes()
 
 
 class Line(NamedTuple):
@@ -136,7 +139,10 @@ def _encode(chunk: list[tuple[int, bytes]], changes: Changes) -> list[Line]:
     lines = []
     for number, text in chunk:
         try:
-            lines.append(Line(number, encoded(changes.build(formats.loads(text, "json")), fresh=True)))
+            value = formats.loads(text, "json")
+            config = encoded_json(value) if changes == _NONE else None
+            config = config or encoded(changes.build(value), fresh=True)
+            lines.append(Line(number, config.recorded()))
         except GemexpError as error:
             hint = error.hint if isinstance(error, InvalidInput) else None
             lines.append(Line(number, None, str(error), hint))

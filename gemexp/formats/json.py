@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
 from typing import Any
 
 from gemexp.canonical import FLOAT_KEY
@@ -13,6 +12,7 @@ from gemexp.formats.faults import Fault, parse_float, parse_int, raise_first
 from gemexp.notation import inline
 
 _NAMED_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_SHAPE = bytes(b"0"[0] if byte in b"0123456789" else b"e"[0] if byte in b"eE" else 0 for byte in range(256))
 _BARE_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -23,7 +23,8 @@ def loads(text: str) -> Any:
         InvalidText: It is not JSON, an object has a key twice, or a number cannot be stored.
     """
     try:
-        return _PLAIN.decode(text)
+        if not _may_overflow(text):
+            return _PLAIN.decode(text)
     except ValueError:
         pass  # what is wrong, or needs care, is told below
     try:
@@ -52,16 +53,17 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     )
 
 
+def _may_overflow(text: str) -> bool:
+    """Tell whether a number in it may be beyond a float, which the decoder would make infinity."""
+    shape = text.encode().translate(_SHAPE, b"+")
+    return b"e000" in shape or b"0" * 309 in shape
+
+
 def _plain_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
-    if len(result) != len(pairs) or FLOAT_KEY in result or _overflows(result.values()):
+    if len(result) != len(pairs) or FLOAT_KEY in result:
         raise ValueError
     return result
-
-
-def _overflows(items: Collection[Any]) -> bool:
-    """Tell whether a number among plain items was beyond a float: infinity cannot be written otherwise."""
-    return math.inf in items or -math.inf in items or any(_overflows(item) for item in items if type(item) is list)
 
 
 def _refuse(_constant: str) -> Any:

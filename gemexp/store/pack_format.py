@@ -23,7 +23,9 @@ MARK = b"\xc1\x67"  # 0xc1 begins no value of MessagePack, and is in no UTF-8 te
 MAX_KEY_BYTES = 1024
 MAX_DATA_BYTES = 256 * 1024 * 1024
 _HEAD_BYTES = 16
-_STEP_BYTES = 1 << 24
+# What of a mapped pack is held at once by whoever goes through it; there may be many packs, and all are gone through.
+_STEP_BYTES = 1 << 20
+_LAST_STEP_BYTES = 1 << 16
 _ONE_BYTE = [bytes([number]) for number in range(0x80)]
 
 # What a key begins with, in the order of the folders' names.
@@ -231,7 +233,8 @@ def name_start(key: bytes) -> int:
 
 def frame(key: bytes, data: bytes) -> bytes:
     """Return an entry with its frame around it."""
-    head = _varint(len(key)) + _varint(len(data))
+    size = len(data)
+    head = _varint(len(key)) + (bytes((size & 0x7F | 0x80, size >> 7)) if 0x80 <= size < 0x4000 else _varint(size))
     return b"".join((MARK, crc32(key, crc32(head)).to_bytes(4, "little"), head, key, data))
 
 
@@ -273,6 +276,8 @@ def frames(pack: bytes | mmap, start: int, end: int) -> Iterator[Frame]:
             at = found.end
         if at - kept > _STEP_BYTES:
             kept = release(pack, kept, at)
+    if at - kept > _LAST_STEP_BYTES:
+        release(pack, kept, at)
 
 
 def entries(pack: bytes | mmap, start: int, end: int) -> Iterator[Frame]:
