@@ -37,7 +37,7 @@ def no_look_ahead(
         inputs: An array with time along axis 0, a frame or series of pandas with time along its rows, a
             `gemexp.backtest.Panel`, or a map or tuple of these; or a function that returns them, given the config if it
             takes an argument, or its name.
-        cuts: The rows after which to change; a few across all rows if not given.
+        cuts: The rows after which to change; if not given, a few across those that the outcome has something for.
         runs: How often the inputs are changed after each: once all numbers are scaled, then rows are drawn anew.
         upto: Returns what of an outcome is known at a row; if not given, what has as many rows as the inputs, up to it.
         rtol: See `gemexp.testing.sameness.same_outcome`.
@@ -52,10 +52,10 @@ def no_look_ahead(
     runner = Runner(pipeline, isolate=False, rtol=rtol, atol=atol)
     given, name = _inputs(inputs, config)
     count = time_rows.row_count(given)
-    chosen = _cuts(count) if cuts is None else list(cuts)
+    outcome = runner.pipeline.call(config, given)
+    chosen = _cuts(time_rows.rows_that_say(outcome, count)) if cuts is None else list(cuts)
     if not all(0 <= cut < count - 1 for cut in chosen):
         raise InvalidInput(f"a cut is not one of the rows from 0 to {count - 2}", hint="nothing comes after the last")
-    outcome = runner.pipeline.call(config, given)
     holds = runner.holds(NO_LOOK_AHEAD, config, _form(outcome), runs * len(chosen), options={"inputs": name})
 
     def again(smaller: ExperimentConfig) -> Verdict:
@@ -86,9 +86,11 @@ def _inputs(inputs: Any, config: ExperimentConfig) -> tuple[Any, str]:
     return source.function(*([config] if takes else [])), source.name
 
 
-def _cuts(count: int) -> list[int]:
-    """Return a few rows, from early to the one before the last."""
-    return sorted({count // 4, count // 2, 3 * count // 4, max(count - 10, 1), count - 2})
+def _cuts(said: Any) -> list[int]:
+    """Return a few of the rows that say something, from early to late; of all rows where that is not known."""
+    rows = [row for row, says in enumerate(said[:-1]) if says] or list(range(len(said) - 1))
+    last = len(rows) - 1
+    return sorted({rows[place] for place in (last // 4, last // 2, 3 * last // 4, max(last - 8, 0), last)})
 
 
 def _form(outcome: Any) -> Form:

@@ -105,7 +105,8 @@ def _explained(runner: Runner, holds: Verdict, first: Form, other: Form, world: 
     guilty: list[str] = []
     shown: list[Difference] = []
     restless = False
-    runs = [(config, {}), *((config, {factor: world[factor]}) for factor in world), (config, world)]
+    parts = [{}, *({factor: world[factor]} for factor in world), *([world] if len(world) > 1 else [])]
+    runs = [(config, part) for part in parts]
     for (_, part), (one, two) in zip(runs, runner.alone(runs, times=2), strict=True):
         # What differs within one process differs by chance, whatever else is different there.
         chance = runner.differences(one, two)

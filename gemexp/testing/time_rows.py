@@ -90,6 +90,22 @@ def up_to(outcome: Any, cut: int, count: int) -> Any:
     return kept
 
 
+def rows_that_say(outcome: Any, count: int) -> Any:
+    """Return which rows of an outcome hold something: not None, and not NaN alone; shape (T,)."""
+    said = np.zeros(count, dtype=bool)
+    if isinstance(outcome, (Mapping, tuple)):
+        for part in outcome.values() if isinstance(outcome, Mapping) else outcome:
+            said |= rows_that_say(part, count)
+    elif _is_frame(outcome) and len(outcome) == count:
+        said |= np.asarray(outcome.notna()).reshape(count, -1).any(axis=1)
+    elif isinstance(outcome, list) and len(outcome) == count:
+        said |= np.array([item is not None for item in outcome])
+    elif _has_rows(outcome) and len(outcome) == count:
+        rows = np.asarray(outcome).reshape(count, -1)
+        said |= ~np.isnan(rows).all(axis=1) if rows.dtype.kind in "fc" else np.ones(count, dtype=bool)
+    return said
+
+
 def _up_to(outcome: Any, cut: int, count: int) -> Any:
     if isinstance(outcome, Mapping):
         parts = {key: _up_to(item, cut, count) for key, item in outcome.items()}

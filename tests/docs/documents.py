@@ -108,7 +108,7 @@ def session(block):
     for line in block.splitlines():
         if line.startswith("$ "):
             commands.append((line[2:], []))
-        elif line.startswith("> ") and commands and not commands[-1][1]:
+        elif f"{line} ".startswith("> ") and commands and not commands[-1][1]:
             commands[-1] = (f"{commands[-1][0]}\n{line[2:]}", [])
         else:
             assert commands, f"a console block begins with {line!r}, not with a command"
