@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gemexp.testing.counterexamples import keep
-    from gemexp.testing.hash_stability import hash_stability
     from gemexp.testing.look_ahead import no_look_ahead
     from gemexp.testing.orders import order_does_not_matter
     from gemexp.testing.pipelines import Pipeline, PipelineFailed, pipeline_of
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from gemexp.testing.sameness import same_outcome
     from gemexp.testing.seeds import seed_is_the_only_randomness
     from gemexp.testing.shrinking import shrunk
+    from gemexp.testing.stability import hash_stability
     from gemexp.testing.state import no_hidden_state
     from gemexp.testing.verdicts import PropertyFailed, Verdict
 
@@ -29,7 +29,7 @@ _HOMES = {
     "Processes": "processes",
     "PropertyFailed": "verdicts",
     "Verdict": "verdicts",
-    "hash_stability": "hash_stability",
+    "hash_stability": "stability",
     "keep": "counterexamples",
     "metamorphic": "relations",
     "no_hidden_state": "state",

@@ -8,13 +8,13 @@ from typing import Any
 from gemexp.config import ExperimentConfig
 from gemexp.errors import InvalidInput
 from gemexp.paths import leads_somewhere, parse_path
-from gemexp.testing.hash_stability import HASH_STABILITY, hash_stability
 from gemexp.testing.look_ahead import NO_LOOK_AHEAD, no_look_ahead
 from gemexp.testing.orders import ORDER, order_does_not_matter
 from gemexp.testing.pipelines import Pipeline, sections_of
 from gemexp.testing.relations import METAMORPHIC, metamorphic
 from gemexp.testing.sameness import SAME_OUTCOME, same_outcome
 from gemexp.testing.seeds import DEFAULT_PATH, SEED, seed_is_the_only_randomness
+from gemexp.testing.stability import HASH_STABILITY, hash_stability
 from gemexp.testing.state import NO_HIDDEN_STATE, no_hidden_state
 from gemexp.testing.verdicts import Verdict
 

@@ -29,8 +29,8 @@ def test_the_fault_is_caught_shrunk_kept_and_found_again(fault, experiment_store
     if fault.factors and fault.factors != ("scheduling",):
         assert verdict.factors, verdict
 
-    smallest = shrunk(verdict, seconds=15, tries=60)
-    assert len(smallest.config.to_bytes()) < len(rich_config().to_bytes()) / 2
+    smallest = shrunk(verdict, seconds=15, tries=30)
+    assert len(smallest.config.to_bytes()) < len(rich_config().to_bytes()) * 0.6
     assert not smallest.holds
 
     config_hash = keep(smallest, experiment_store)

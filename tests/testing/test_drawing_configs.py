@@ -142,6 +142,16 @@ def test_panels_have_the_shape_asked_for(panel):
     assert np.isfinite(panel.close).all()
 
 
+def test_no_public_name_is_hidden_by_a_module_of_the_same_name():
+    program = (
+        "import importlib, pkgutil, gemexp.testing as t\n"
+        "for found in pkgutil.iter_modules(t.__path__): importlib.import_module(f'gemexp.testing.{found.name}')\n"
+        "print(*[name for name in t.__all__ if not callable(getattr(t, name))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not done.stdout.split()
+
+
 @pytest.mark.parametrize("module", ["gemexp.testing", "gemexp.testing.properties", "gemexp.testing.marked"])
 def test_checking_stored_configs_imports_neither_hypothesis_nor_numpy(module):
     program = f"import sys, {module}; import gemexp.testing as t; [getattr(t, name) for name in t.__all__]; "

@@ -32,7 +32,7 @@ def test_nothing_around_a_process_changes_what_comes_out(pipeline):
 @pytest.mark.parametrize("pipeline", [our_pipelines.figures, our_pipelines.store], ids=lambda f: f.__name__)
 def test_neither_order_nor_what_ran_before_matters(pipeline):
     order_does_not_matter(pipeline, config(), runs=3).require()
-    others = [config(k=2), config(seed=14), config(lag=3, bps=0.0), ExperimentConfig(["Mood"], {"Mood": 1.0}, {"k": 4})]
+    others = [config(k=2, lag=3), ExperimentConfig(["Mood"], {"Mood": 1.0}, {"k": 4})]
     no_hidden_state(pipeline, config(), others=others).require()
 
 
@@ -76,7 +76,7 @@ def test_backtests_of_drawn_configs_come_out_the_same_again(drawn):
         same_outcome(our_pipelines.figures, drawn, runs=1, isolate=False).require()
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(config=...)
 def test_every_config_keeps_its_hash(config: ExperimentConfig):
     def through_lines(one):
