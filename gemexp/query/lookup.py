@@ -13,10 +13,8 @@ from gemexp import canonical
 from gemexp.config import ExperimentConfig, is_config
 from gemexp.errors import Corrupt
 from gemexp.query import scan
-from gemexp.store import kinds, layout, objects, pack_format, records, sets
+from gemexp.store import kinds, layout, objects, records, sets
 from gemexp.store.files import Folder
-from gemexp.store.pack import with_member, with_prefix
-from gemexp.store.pack_index import OBJECTS, RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +37,9 @@ def plain(folder: Folder, prefix: str) -> ExperimentConfig | None:
     packs = folder.packs.all()
     found: dict[str, tuple[Pack, Frame] | None] = {}
     if packs:
+        from gemexp.store.pack import with_prefix
+        from gemexp.store.pack_index import OBJECTS
+
         found = {one[1].key[1:].hex(): one for one in with_prefix(packs, OBJECTS, prefix)}
     for name in folder.loose.names_with_prefix(f"{layout.OBJECTS}/{prefix[:2]}", prefix):
         if layout.parse_object_name(name):
@@ -67,12 +68,16 @@ def plain(folder: Folder, prefix: str) -> ExperimentConfig | None:
 def _records(folder: Folder, packs: Sequence[Pack], config_hash: str, prefix: str) -> dict[str, dict[str, Any]]:
     """Return the config's records by their hashes; none if some are about other hashes."""
     found: dict[str, dict[str, Any]] = {}
-    for pack, frame in with_prefix(packs, RECORDS, prefix) if packs else ():
-        about, record = frame.key[1:33].hex(), frame.key[33:65].hex()
-        if about != config_hash:
-            return {}
-        data = pack.data(frame)
-        found[record] = kinds.read_proven(data, record) if pack.index.proven else kinds.read(data, record, about)
+    if packs:
+        from gemexp.store.pack import with_prefix
+        from gemexp.store.pack_index import RECORDS
+
+        for pack, frame in with_prefix(packs, RECORDS, prefix):
+            about, record = frame.key[1:33].hex(), frame.key[33:65].hex()
+            if about != config_hash:
+                return {}
+            data = pack.data(frame)
+            found[record] = kinds.read_proven(data, record) if pack.index.proven else kinds.read(data, record, about)
     for file_name in folder.loose.names_with_prefix(f"{layout.INDEX}/{prefix[:2]}", prefix):
         name = layout.parse_record_name(file_name)
         if name is not None:
@@ -89,23 +94,27 @@ def _tags(folder: Folder, packs: Sequence[Pack], config_hash: str) -> list[str] 
         return None
     if not folder.loose.is_empty(layout.DELETED) and folder.numbers(layout.DELETED, config_hash):
         return None
-    member = bytes.fromhex(config_hash)
-    packed = [key for key in with_member(packs, member) if key[0] != pack_format.NAME] if packs else []
-    if folder.loose.is_empty(layout.TAGS):
-        tags = [_tag(key[: -len(member)]) for key in packed if key.endswith(member)]
-        known = sorted({tag for tag in tags if tag is not None})
-        if len(known) == len(packed):
-            return known
-    paths = set(map(pack_format.path_unchecked, packed))
-    if any(path.startswith(layout.DELETED) for path in paths):
-        return None
-    paths.update(folder.loose.memberships(config_hash, frozenset(paths)))
+    packed: set[str] = set()
+    if packs:
+        from gemexp.store import pack, pack_format
+
+        member = bytes.fromhex(config_hash)
+        keys = [key for key in pack.with_member(packs, member) if key[0] != pack_format.NAME]
+        if folder.loose.is_empty(layout.TAGS):
+            tags = [_tag(key[: -len(member)]) for key in keys if key.endswith(member)]
+            known = sorted({tag for tag in tags if tag is not None})
+            if len(known) == len(keys):
+                return known
+        packed.update(map(pack_format.path_unchecked, keys))
+        if any(path.startswith(layout.DELETED) for path in packed):
+            return None
+    paths = packed.union(folder.loose.memberships(config_hash, packed))
     return scan.carried_tags(sets.lengths_of(paths, config_hash))
 
 
 @lru_cache(maxsize=8192)
 def _tag(folder: bytes) -> str | None:
     """Return the tag whose members' keys begin so; None if it is another set."""
-    if folder[0] != pack_format.TAG:
-        return None
-    return layout.unescape_name(folder[1:-1].decode("ascii", "replace"))
+    from gemexp.store import pack_format
+
+    return layout.unescape_name(folder[1:-1].decode("ascii", "replace")) if folder[0] == pack_format.TAG else None
