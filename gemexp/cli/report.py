@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,10 +27,10 @@ def gemexp_error(error: GemexpError, session: Session, *, as_json: bool) -> None
         return
     _tell(error.kind, str(error), "the candidates are:", {}, as_json=False)
     for config_hash in error.candidates[:MAX_CANDIDATES]:
-        click.echo(f"hint:   {_candidate(config_hash, session)}", err=True)
+        _say(f"hint:   {_candidate(config_hash, session)}")
     left = len(error.candidates) - MAX_CANDIDATES
     if left > 0:
-        click.echo(f"hint:   … and {left} more", err=True)
+        _say(f"hint:   … and {left} more")
 
 
 def usage_error(error: click.UsageError, *, as_json: bool) -> None:
@@ -62,9 +63,9 @@ def _remark(kind: str, message: str, *, as_json: bool | None) -> None:
     if as_json:
         from gemexp import formats
 
-        click.echo(formats.dumps({kind: {"message": message}}, "json"), err=True)
+        _say(formats.dumps({kind: {"message": message}}, "json"))
     else:
-        click.echo(f"{kind}: {visible(message)}", err=True)
+        _say(f"{kind}: {visible(message)}")
 
 
 def removed(number: int) -> None:
@@ -99,13 +100,19 @@ def _tell(
         from gemexp import formats
 
         content = {"kind": kind, "message": message, "hint": hint, **details}
-        click.echo(formats.dumps({"error": content}, "json"), err=True)
+        _say(formats.dumps({"error": content}, "json"))
         return
-    click.echo(f"error: {visible(message)}", err=True)
+    _say(f"error: {visible(message)}")
     for line in shown:
-        click.echo(line, err=True)
+        _say(line)
     if hint:
-        click.echo(f"hint: {visible(hint)}", err=True)
+        _say(f"hint: {visible(hint)}")
+
+
+def _say(line: str) -> None:
+    """Print a line; where standard error cannot take it, nobody can be told, and the exit code has to do."""
+    with contextlib.suppress(OSError):
+        click.echo(line, err=True)
 
 
 def _candidate(config_hash: str, session: Session) -> str:

@@ -10,6 +10,7 @@ from typing import IO, Any
 import click
 
 from gemexp.errors import InvalidInput
+from gemexp.store import durable
 
 
 def write_texts(target: str, texts: Iterable[str]) -> int:
@@ -57,8 +58,10 @@ def _opened(target: str, mode: str, **how: Any) -> Iterator[IO[Any]]:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, target)
+            durable.sync_path(folder or os.curdir)
         finally:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
     except OSError as error:
-        raise InvalidInput((error.strerror or str(error)).lower(), source=target) from None
+        hint = durable.hint_for(error.errno)
+        raise InvalidInput((error.strerror or str(error)).lower(), source=target, hint=hint) from None

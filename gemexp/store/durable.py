@@ -190,8 +190,8 @@ def link(source: str, target: str) -> None:
 
 
 def hint_for(number: int | None) -> str | None:
-    """Return what to do about an error of the system that need not be a store's; None if it says enough itself."""
-    return None if number in _REFUSED else HINTS.get(number or 0)
+    """Return what to do about an error of the system that need not be a store's."""
+    return "look at whose it is, and at its mode" if number in _REFUSED else HINTS.get(number or 0)
 
 
 def unreadable(error: OSError, root: str, path: str) -> StoreUnreadable:
