@@ -21,8 +21,9 @@ from gemexp.store.files import Folder
 
 # Fewer are written as loose files: they are cheaper to add to, to collect, and to look at with git.
 PACK_FROM = 1000
-# A batch in memory: some 60 MB of entries, or less where configurations are large.
-BATCH_CONFIGS = 25_000
+# A batch in memory: some 130 MB with its entries, or less where configurations are large. Each becomes a pack, and each
+# lookup looks into all of them.
+BATCH_CONFIGS = 50_000
 BATCH_BYTES = 64 * 1024 * 1024
 
 _SECTIONS = frozenset(SECTIONS)

@@ -88,6 +88,7 @@ class PackIndex:
         self.pack_size, known, folders, self._folders_sum = words[1:5]
         self.damaged, self.proven = bool(known & _DAMAGED), bool(known & _PROVEN)
         self._ends = words[5 : 5 + _TABLES * _SECTIONS]
+        self._starts = [end if section % _SECTIONS else 0 for section, end in enumerate([0, *self._ends[:-1]])]
         self._sums = words[5 + _TABLES * _SECTIONS : -1]
         counts = self._ends[_SECTIONS - 1 :: _SECTIONS]
         if _HEADER_BYTES + 16 * sum(counts) + folders != len(view):
@@ -147,7 +148,7 @@ class PackIndex:
             self._check(section)
         keys, places = self._tables[table]
         end = self._ends[section]
-        start = bisect_left(keys, low, self._ends[section - 1] if section % _SECTIONS else 0, end)
+        start = bisect_left(keys, low, self._starts[section], end)
         if start == end or keys[start] > high:
             return ()
         if start + 1 == end or keys[start + 1] > high:
@@ -189,7 +190,7 @@ class PackIndex:
 
     def _section(self, section: int) -> tuple[int, int]:
         """Return where a section of a table begins and ends."""
-        return (self._ends[section - 1] if section % _SECTIONS else 0, self._ends[section])
+        return (self._starts[section], self._ends[section])
 
     def _check(self, section: int) -> None:
         """Look at a section's checksum before it is used for the first time."""
