@@ -173,6 +173,21 @@ class Processes:
             self._kept.pop(_key(world)).close()
             raise
 
+    def each(self, calls: Sequence[tuple[World, Call]]) -> list[list[Form]]:
+        """Return the outcomes of some calls in the processes for different worlds, side by side.
+
+        Raises:
+            PipelineFailed: As `Process.answer`; all processes have ended then.
+        """
+        try:
+            started = [self.start(world) for world, _ in calls]
+            for process, (_, call) in zip(started, calls, strict=True):
+                process.ask(call)
+            return [process.answer() for process in started]
+        except PipelineFailed:
+            self.close()
+            raise
+
     def close(self) -> None:
         """End all of them."""
         while self._kept:

@@ -67,7 +67,10 @@ def metamorphic(
         found = runner.differences(first, second)
     else:
         found = [] if (note := _broken(related, outcomes)) is None else [_unrelated(first, second, note)]
-    return holds.fails(f"after '{change.name}'", found, again=runner.rechecks(again)) if found else holds
+    if not found:
+        return holds
+    claim = "the outcome differs" if related is None else "the outcomes do not go together"
+    return holds.fails(f"after '{change.name}'", found, claim=claim, again=runner.rechecks(again))
 
 
 def scale_weights(config: ExperimentConfig, factor: float = 2.0) -> ExperimentConfig:

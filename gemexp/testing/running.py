@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from gemexp.config import ExperimentConfig
 from gemexp.notation import visible
@@ -19,6 +19,25 @@ from gemexp.testing.verdicts import Check, Recheck, Verdict
 from gemexp.testing.worlds import World
 
 _AT_ONCE = os.cpu_count() or 1
+
+
+class Run(NamedTuple):
+    """What one fresh process is to do.
+
+    Args:
+        config: The configuration.
+        world: What is different in it.
+        times: How often it calls the pipeline.
+    """
+
+    config: ExperimentConfig
+    world: World
+    times: int = 1
+
+    @property
+    def call(self) -> Call:
+        """What to ask the process for."""
+        return Call(sections_of(self.config), self.times)
 
 
 class Runner:
@@ -67,16 +86,16 @@ class Runner:
         """Return the outcome of one call."""
         return self.run([Call(sections_of(config))], world)[0][0]
 
-    def alone(self, runs: Sequence[tuple[ExperimentConfig, World]], times: int = 1) -> Iterator[list[Form]]:
+    def alone(self, runs: Sequence[Run]) -> Iterator[list[Form]]:
         """Yield the outcomes of each of some runs, in a fresh process each; a few are under way at once."""
         if not self.isolate:
-            yield from (self.run([Call(sections_of(config), times)])[0] for config, _ in runs)
+            yield from (self.run([run.call])[0] for run in runs)
             return
         with ExitStack() as stack:
             started: deque[Process] = deque()
-            for config, world in runs:
-                process = stack.enter_context(Process(self.pipeline, world))
-                process.ask(Call(sections_of(config), times))
+            for run in runs:
+                process = stack.enter_context(Process(self.pipeline, run.world))
+                process.ask(run.call)
                 started.append(process)
                 if len(started) > _AT_ONCE:
                     yield _ended(started.popleft())

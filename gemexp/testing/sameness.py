@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Any
 
 from gemexp.config import ExperimentConfig
 from gemexp.testing.differences import Difference
 from gemexp.testing.pipelines import Pipeline, sections_of
-from gemexp.testing.processes import Call, Process, Processes
+from gemexp.testing.processes import Call, Processes
 from gemexp.testing.results import Form
-from gemexp.testing.running import Runner
+from gemexp.testing.running import Run, Runner
 from gemexp.testing.verdicts import Recheck, Verdict
 from gemexp.testing.worlds import FACTORS, World, check_factors, told, worlds
 
@@ -56,12 +56,16 @@ def same_outcome(
     if not isolate:
         return _in_this_process(runner, config, runs)
     chosen = list(islice(worlds(factors), runs))
-    first, again, others = _outcomes(runner.pipeline, config, chosen, processes)
+    planned = [Run(config, {}, 2), *(Run(config, world) for world in chosen)]
+    if processes is None:
+        (first, again), *others = runner.alone(planned)
+    else:
+        (first, again), *others = processes.each([(run.world, run.call) for run in planned])
     holds = runner.holds(SAME_OUTCOME, config, runner.first(first), 1 + runs, options=options)
     found = runner.differences(first, again)
     if found:
         return holds.fails("when it is called again in the same process", found, again=_again(runner, (), None))
-    for world, other in zip(chosen, others, strict=True):
+    for world, (other,) in zip(chosen, others, strict=True):
         if runner.differences(first, other):
             return _explained(runner, holds, first, other, world)
     return holds
@@ -77,37 +81,15 @@ def _in_this_process(runner: Runner, config: ExperimentConfig, runs: int) -> Ver
     return holds
 
 
-def _outcomes(
-    pipeline: Pipeline, config: ExperimentConfig, chosen: Sequence[World], kept: Processes | None
-) -> tuple[Form, Form, list[Form]]:
-    """Return the outcomes of two calls in one process, and of one in each of the worlds; all side by side."""
-    sections = sections_of(config)
-    started: list[Process] = []
-    try:
-        for world in ({}, *chosen):
-            if kept is None:
-                started.append(Process(pipeline, world))
-            process = started[-1] if kept is None else kept.start(world)
-            process.ask(Call(sections, 1 if world else 2))
-            if kept is not None:
-                started.append(process)
-        (first, again), *others = [process.answer() for process in started]
-    finally:
-        if kept is None:
-            for process in started:
-                process.close()
-    return first, again, [other for (other,) in others]
-
-
 def _explained(runner: Runner, holds: Verdict, first: Form, other: Form, world: World) -> Verdict:
     """Return the verdict on an outcome that differed in a world: which of its factors it takes."""
     config = holds.config
     guilty: list[str] = []
     shown: list[Difference] = []
     restless = False
-    parts = [{}, *({factor: world[factor]} for factor in world), *([world] if len(world) > 1 else [])]
-    runs = [(config, part) for part in parts]
-    for (_, part), (one, two) in zip(runs, runner.alone(runs, times=2), strict=True):
+    parts: list[World] = [{}, *({factor: world[factor]} for factor in world), *([world] if len(world) > 1 else [])]
+    tried = runner.alone([Run(config, part, 2) for part in parts])
+    for part, (one, two) in zip(parts, tried, strict=True):
         # What differs within one process differs by chance, whatever else is different there.
         chance = runner.differences(one, two)
         restless = restless or bool(chance)

@@ -45,7 +45,9 @@ def hash_stability(config: ExperimentConfig, *, through: Mapping[str, RoundTrip]
             def again(smaller: ExperimentConfig) -> Verdict:
                 return hash_stability(smaller, through=through)
 
-            return holds.fails(f"through {name}", found, compared=compared, again=Recheck(again))
+            return holds.fails(
+                f"through {name}", found, claim="the hash changes", compared=compared, again=Recheck(again)
+            )
     return Verdict(HASH_STABILITY, "", config, holds=True, compared=compared, outcome=config.config_hash)
 
 

@@ -10,7 +10,7 @@ from gemexp.config import ExperimentConfig
 from gemexp.notation import flatten, format_path, inline
 from gemexp.testing.pipelines import Pipeline, sections_of
 from gemexp.testing.processes import Call
-from gemexp.testing.running import Runner
+from gemexp.testing.running import Run, Runner
 from gemexp.testing.verdicts import Check, Verdict
 from gemexp.variants import vary
 
@@ -71,7 +71,7 @@ def _checked(runner: Runner, config: ExperimentConfig, beside: Beside) -> Verdic
     itself = Neighbour("", "", config)
     every = [itself, *beside(config), itself]
     together = [outcome for (outcome,) in runner.run([Call(sections_of(each.config)) for each in every])]
-    alone = [outcome for (outcome,) in runner.alone([(each.config, {}) for each in every[:-1]])]
+    alone = [outcome for (outcome,) in runner.alone([Run(each.config, {}) for each in every[:-1]])]
     holds = runner.holds(NO_HIDDEN_STATE, config, runner.first(alone[0]), len(every))
     for each, one, two in zip(every, [*alone, alone[0]], together, strict=True):
         found = runner.differences(one, two)

@@ -54,7 +54,8 @@ class Verdict:
         pipeline: The pipeline's name, ``module:function`` or ``file.py:function``; empty if the property needs none.
         config: The configuration.
         holds: Whether it holds.
-        when: What was done when the outcome differed, such as ``with PYTHONHASHSEED=1``; empty if it holds.
+        claim: What is wrong if it does not hold.
+        when: What was done when that was seen, such as ``with PYTHONHASHSEED=1``; empty if it holds.
         differences: Where the outcomes differ, the first 20.
         compared: How many outcomes were compared with the first.
         tolerance: How far floats may lie apart.
@@ -69,6 +70,7 @@ class Verdict:
     pipeline: str
     config: ExperimentConfig
     holds: bool
+    claim: str = "the outcome differs"
     when: str = ""
     differences: tuple[Difference, ...] = ()
     compared: int = 0
@@ -113,6 +115,7 @@ class Verdict:
             "pipeline": self.pipeline,
             "config_hash": self.config.config_hash,
             "holds": self.holds,
+            "claim": self.claim,
             "when": self.when,
             "factors": list(self.factors),
             "differences": [each.to_dict() for each in self.differences],
@@ -126,7 +129,7 @@ class Verdict:
         subject = f"'{self.pipeline}'" if self.pipeline else "the config"
         if self.holds:
             return f"{self.name} holds for {subject}"
-        lines = [f"{self.name} does not hold for {subject}: the outcome differs {self.when}".rstrip()]
+        lines = [f"{self.name} does not hold for {subject}: {self.claim} {self.when}".rstrip()]
         lines += [f"  {each}" for each in self.differences]
         if len(self.differences) == MAX_DIFFERENCES:
             lines.append("  ...")

@@ -1,8 +1,11 @@
 """Each broken pipeline is caught by the property that is to catch it, with a small config that shows it again."""
 
+import shlex
+
 import pytest
 from catalogue_of_faults import FAULTS, rich_config
 
+from gemexp.cli import main
 from gemexp.testing import keep, pipeline_of, shrunk
 from gemexp.testing.properties import check
 from gemexp.testing.worlds import FACTORS
@@ -13,7 +16,8 @@ each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.na
 @pytest.fixture(autouse=True)
 def _surroundings(request, monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
-    for name, text in getattr(request.node, "callspec", None).params["fault"].environment.items():
+    fault = request.node.callspec.params.get("fault")
+    for name, text in fault.environment.items() if fault else ():
         monkeypatch.setenv(name, text)
 
 
@@ -45,3 +49,12 @@ def test_the_fault_is_caught_shrunk_kept_and_found_again(fault, experiment_store
         options["vary"] = words[words.index("--vary") + 1].split(",")
     again = check(words[words.index("--property") + 1], pipeline_of(words[2]), kept, **options)
     assert not again.holds
+
+
+@pytest.mark.parametrize("name", ["hash_order", "accumulation_order", "seed_ignored", "look_ahead", "biased_ranking"])
+def test_the_command_that_is_printed_finds_it_again(name, experiment_store, capsys):
+    fault = next(fault for fault in FAULTS if fault.name == name)
+    verdict = check(fault.caught_by, fault.broken, rich_config(), **fault.options)
+    keep(verdict, experiment_store)
+    assert main(["--store", experiment_store.root, *shlex.split(verdict.command)[1:]]) == 1
+    assert f"{verdict.name} does not hold for '{verdict.pipeline}'" in capsys.readouterr().out

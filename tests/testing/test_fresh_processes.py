@@ -49,6 +49,9 @@ PROBE = """
     def fails(config):
         raise KeyError("lost")
 
+    def picky(config):
+        return object() if config.hyperparameters["seed"] % 2 else config.hyperparameters
+
     def dies(config):
         print("last words", file=sys.stderr); sys.stderr.flush(); os._exit(7)
 
@@ -144,6 +147,23 @@ def test_only_the_factors_that_are_named_differ(probe):
     assert "--vary folder" in verdict.command
     with pytest.raises(InvalidInput, match="'moon' is nothing that can differ"):
         same_outcome(probe("look"), CONFIG, vary=["moon"])
+
+
+def test_processes_that_are_kept_answer_what_they_were_asked_after_one_has_failed(probe):
+    with Processes(pipeline_of(probe("picky"))) as processes:
+        options = {"runs": 2, "vary": ["folder"], "processes": processes}
+        for seed in (1, 2, 3, 4):
+            config = ExperimentConfig([], {}, {"seed": seed})
+            if seed % 2:
+                with pytest.raises(PipelineFailed):
+                    same_outcome(probe("picky"), config, **options)
+            else:
+                first = same_outcome(probe("picky"), config, **options)
+                assert first.outcome == same_outcome(probe("picky"), config, isolate=False).outcome
+
+
+def test_nothing_may_differ_and_still_another_process_is_asked(probe):
+    assert same_outcome(probe("name_order"), CONFIG, vary=[], runs=2).compared == 3
 
 
 def test_a_pipeline_gets_names_and_maps_in_the_order_that_it_is_asked_in(probe):
