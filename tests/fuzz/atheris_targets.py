@@ -26,7 +26,8 @@ with atheris.instrument_imports(include=["gemexp", "msgpack", "ruamel", "lark", 
 def main():
     if len(sys.argv) < 2 or sys.argv[1] not in {target.name for target in TARGETS}:
         sys.exit(f"name one of: {', '.join(target.name for target in TARGETS)}")
-    (target,) = (target for target in TARGETS if target.name == sys.argv.pop(1))
+    name = sys.argv.pop(1)
+    (target,) = (target for target in TARGETS if target.name == name)
     run = target.make(Path(mkdtemp()))
     warnings.simplefilter("ignore")
 
