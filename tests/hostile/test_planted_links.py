@@ -17,7 +17,7 @@ FOLDERS = [
     *("objects", "index", "refs", "refs/tags", "refs/deleted", "refs/names", "refs/migrated", "packs", "local"),
     *("local/tmp", "local/trash", "local/packs", "local/journal", "local/quarantine", "local/panels"),
 ]
-FILES = ["local/index.sqlite", "local/index.sqlite.lock", "local/index.sqlite-journal", "local/imported", "format"]
+FILES = ["local/index.sqlite", "local/index.sqlite.lock", "local/index.sqlite-journal", "local/imported"]
 
 
 @pytest.mark.parametrize("place", FOLDERS + FILES)
@@ -30,6 +30,16 @@ def test_a_store_one_of_whose_own_folders_is_a_link_is_refused(filled, outside, 
     assert told.code == 5
     assert place in told.err
     assert "symbolic link" in told.err
+
+
+def test_a_store_whose_format_is_a_link_is_refused_until_it_is_repaired(filled, outside, untouched, gemexp):
+    plant(f"{filled.root}/format", outside / "letter.txt")
+    for arguments in (("list",), ("add", "-"), ("gc",), ("pack",)):
+        assert gemexp(*arguments, stdin='{"a": 1}').code in (1, 5)
+    named = gemexp("fsck", code=5)
+    assert "format" in named.out + named.err
+    gemexp("fsck", "--repair")
+    assert untouched()
 
 
 @pytest.mark.parametrize("part", ["objects", "index", "refs/tags/all", "refs/names/production"])
