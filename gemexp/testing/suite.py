@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemexp.config import ExperimentConfig, now
-from gemexp.errors import GemexpError, InvalidInput, UsageError
+from gemexp.errors import InvalidInput, UsageError
 from gemexp.testing.counterexamples import keep
 from gemexp.testing.pipelines import Pipeline, PipelineFailed, pipeline_of
 from gemexp.testing.properties import PROPERTIES, applicable, check
@@ -119,12 +119,17 @@ def imported(name: str) -> Pipeline | None:
         return None
     try:
         return pipeline_of(name)
-    except GemexpError:
-        raise
-    except (Exception, SystemExit) as error:
-        module = name.rpartition(":")[0]
-        told = f"'{module}' cannot be imported: {type(error).__name__}: {error}{_place(error)}"
-        raise InvalidInput(told.replace("\n", " "), hint="with GEMEXP_DEBUG=1 its traceback is shown") from error
+    except PipelineFailed as error:
+        raise _closed(name, error.__cause__ or error) from error.__cause__
+    except SystemExit as error:
+        raise _closed(name, error) from error
+
+
+def _closed(name: str, error: BaseException) -> InvalidInput:
+    """Return what is told of a module that raised an error when it was imported."""
+    module = name.rpartition(":")[0]
+    told = f"'{module}' cannot be imported: {type(error).__name__}: {error}{_place(error)}"
+    return InvalidInput(told.replace("\n", " "), hint="with GEMEXP_DEBUG=1 its traceback is shown")
 
 
 def chosen(
