@@ -70,11 +70,12 @@ def collect(
         StoreUnwritable: The file system refused; what was moved so far is in the trash.
     """
     known = {bytes.fromhex(name.record) for name in records.all_names(folder)}
+    if not dry_run:
+        _finish(folder)  # before what is to go is looked up: some of it may come back
     plan, kept = _plan(folder, grace, frozenset(tracked))
     sizes = {path: _size(folder, path) for paths in plan.values() for path in paths}
     emptied = 0
     if not dry_run:
-        _finish(folder)
         trash = f"{layout.TRASH}/{time.time_ns()}-{os.getpid()}"
         living = _take_packed(folder, trash, plan) | _take_loose(folder, trash, plan)
         # Once more, for an artifact that one that is collected had in common with it.
