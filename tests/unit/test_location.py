@@ -54,7 +54,7 @@ def test_a_store_without_its_format_file_is_told_and_init_completes_it(tmp_path)
     (root / "format").unlink()
     with pytest.raises(Corrupt, match="format") as caught:
         ExperimentRegistry(root, create=False)
-    assert "init" in caught.value.hint
+    assert "fsck --repair" in caught.value.hint
     assert location.init(str(root))
     ExperimentRegistry(root, create=False)
 
@@ -119,7 +119,7 @@ class TestLocating:
 def test_a_store_that_is_not_there_is_not_made_unless_asked(tmp_path):
     with pytest.raises(NoStore) as caught:
         ExperimentRegistry(tmp_path / "none", create=False)
-    assert "init" in caught.value.hint
+    assert "fsck --repair" in caught.value.hint
     assert os.listdir(tmp_path) == []
 
 
