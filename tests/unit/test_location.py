@@ -119,7 +119,7 @@ class TestLocating:
 def test_a_store_that_is_not_there_is_not_made_unless_asked(tmp_path):
     with pytest.raises(NoStore) as caught:
         ExperimentRegistry(tmp_path / "none", create=False)
-    assert "fsck --repair" in caught.value.hint
+    assert "init" in caught.value.hint
     assert os.listdir(tmp_path) == []
 
 
