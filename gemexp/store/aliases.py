@@ -68,7 +68,8 @@ def every(tree: Tree, *, dropped: bool = False) -> Iterator[Alias]:
 def _read(tree: Tree, name: layout.RecordName) -> Alias | None:
     try:
         record = records.read(tree, name)
-    except Corrupt:
+    except Corrupt as error:
+        kinds.pass_over(error, layout.record_path(*name))
         return None
     if record["$"] != kinds.ALIAS:
         return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from gemexp import canonical
 from gemexp.config import instant
 from gemexp.digest import hash_bytes, is_hash
-from gemexp.errors import Corrupt, InvalidInput
+from gemexp.errors import Corrupt, DamageWarning, InvalidInput
 
 PUT = "gemexp/put@1"
 DESCRIPTION = "gemexp/description@1"
@@ -71,7 +72,15 @@ _HASHES = ("config", "outcome", "verifies", "restores", *_OBJECTS)
 _LISTS_OF_HASHES = ("parents", "supersedes")
 
 
-class UnknownKind(Corrupt):
+class Gone(Corrupt):
+    """A record that was listed and is not there: others collected it in the meantime."""
+
+
+class Misstated(Corrupt):
+    """A record that is whole, and not what a record must be: nothing befell it, and readers ignore it."""
+
+
+class UnknownKind(Misstated):
     """A record that is whole, but of a kind that this version does not know: a newer version wrote it."""
 
 
@@ -115,24 +124,24 @@ def check(value: Any, about: str) -> dict[str, Any]:
     kind = record.get("$")
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
     if kind is None or fields is None:
-        error = UnknownKind if isinstance(kind, str) else Corrupt
+        error = UnknownKind if isinstance(kind, str) else Misstated
         raise error("is of a kind that this version does not know", actual=str(kind))
     for name, expected in fields.items():
         if name not in record or not isinstance(record[name], expected):
-            raise Corrupt(f"lacks '{name}', or has it of another type")
+            raise Misstated(f"lacks '{name}', or has it of another type")
     for name, expected in _FURTHER.get(kind, {}).items():
         if name in record and not isinstance(record[name], expected):
-            raise Corrupt(f"has '{name}' of another type")
+            raise Misstated(f"has '{name}' of another type")
     if record[_SUBJECTS.get(kind, "config")] != about:
-        raise Corrupt("is about something else than its file name says")
+        raise Misstated("is about something else than its file name says")
     related = [record.get(name) for name in _HASHES]
     related += [one for name in _LISTS_OF_HASHES for one in record.get(name, ())]
     if not all(one is None or (isinstance(one, str) and is_hash(one)) for one in related):
-        raise Corrupt("names something that is not a hash")
+        raise Misstated("names something that is not a hash")
     try:
         instant(record["created_at"])
     except InvalidInput:
-        raise Corrupt("has a time that is not ISO 8601") from None
+        raise Misstated("has a time that is not ISO 8601") from None
     return record
 
 
@@ -145,3 +154,10 @@ def _check_hash(data: bytes, record_hash: str) -> None:
     actual = hash_bytes(data)
     if actual != record_hash:
         raise Corrupt("is damaged: its content has another hash", expected=record_hash, actual=actual)
+
+
+def pass_over(error: Corrupt, path: str) -> None:
+    """Warn that a record is damaged and does not count."""
+    if not isinstance(error, (Gone, Misstated)):
+        text = f"'{path}' {error.message}; it was passed over, and gemexp fsck tells more"
+        warnings.warn(text, DamageWarning, stacklevel=4)

@@ -118,8 +118,8 @@ def pointer(tree: Tree, name: str) -> Pointer:
         if layout.parse_object_name(file_name):
             try:
                 moves.append(read(tree, name, file_name))
-            except Corrupt:
-                continue
+            except Corrupt as error:
+                kinds.pass_over(error, layout.move_path(name, file_name))
     return assemble(name, moves)
 
 
@@ -157,7 +157,7 @@ def read(tree: Tree, name: str, record_hash: str) -> Move:
     path = layout.move_path(name, record_hash)
     data = tree.read(path, canonical.MAX_BYTES)
     if data is None:
-        raise Corrupt("is missing", path=path)
+        raise kinds.Gone("is missing", path=path)
     try:
         return from_value(record_hash, kinds.read(data, record_hash, name))
     except Corrupt as error:
@@ -172,7 +172,7 @@ def from_value(record_hash: str, value: Mapping[str, object]) -> Move:
         Corrupt: It is another kind of record.
     """
     if value["$"] != kinds.MOVE:
-        raise Corrupt("is not a move of a name", expected=kinds.MOVE, actual=str(value["$"]))
+        raise kinds.Misstated("is not a move of a name", expected=kinds.MOVE, actual=str(value["$"]))
     fields = {field: value[field] for field in Move._fields if field not in ("record", "supersedes")}
     return Move(record=record_hash, supersedes=tuple(value["supersedes"]), **fields)  # type: ignore[arg-type]
 

@@ -222,6 +222,8 @@ class Pack:
                 self.on_damage()
             start = after
             yield key, self.bytes[data:after]
+        if start < end and self.on_damage is not None:  # what comes last, or all of it
+            self.on_damage()
 
     def keyed(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, data) of every entry that can be read, in order."""

@@ -281,7 +281,7 @@ def read(tree: Tree, name: layout.RecordName) -> dict[str, Any]:
     path = layout.record_path(*name)
     data = tree.read(path, canonical.MAX_BYTES)
     if data is None:
-        raise Corrupt("is missing", path=path)
+        raise kinds.Gone("is missing", path=path)
     try:
         return from_bytes(data, name)
     except Corrupt as error:
@@ -297,7 +297,7 @@ def from_bytes(data: bytes, name: layout.RecordName) -> dict[str, Any]:
     """
     record = kinds.read(data, name.record, name.config)
     if record["$"] == kinds.MOVE:
-        raise Corrupt("is a move of a name, which belongs in another folder")
+        raise kinds.Misstated("is a move of a name, which belongs in another folder")
     return record
 
 
@@ -340,7 +340,8 @@ def _within(tree: Tree, fan_out: str) -> Iterator[tuple[layout.RecordName, dict[
         if name is not None and name.config.startswith(fan_out):
             try:
                 yield name, read(tree, name) if data is None else from_bytes(data, name)
-            except Corrupt:
+            except Corrupt as error:
+                kinds.pass_over(error, layout.record_path(*name))
                 continue
 
 
@@ -370,5 +371,6 @@ def _of_kind(found: dict[str, dict[str, Any]], kind: str, made: type[_Made]) -> 
 def _read_or_none(tree: Tree, name: layout.RecordName) -> dict[str, Any] | None:
     try:
         return read(tree, name)
-    except Corrupt:
+    except Corrupt as error:
+        kinds.pass_over(error, layout.record_path(*name))
         return None

@@ -111,7 +111,8 @@ class Commands:
         self._run("tag", config_hash, tag)
 
     def untag(self, config_hash, tag):
-        self._run("tag", "-d", config_hash, tag)
+        with contextlib.suppress(NotFound):  # it did not carry the tag
+            self._run("tag", "-d", config_hash, tag)
 
     def describe(self, config_hash, text):
         self._run("describe", config_hash, text)

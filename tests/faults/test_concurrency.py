@@ -113,7 +113,7 @@ def run(work, writers, draw, *, beside, kills=0, halts=0):
     others = {role: work.start(role, [seed])[0] for seed, role in enumerate(beside)}
     chosen = draw.sample(writers, kills + halts)
     doomed = {one: (place < kills, 2 * draw.randrange(1, one.steps)) for place, one in enumerate(chosen)}
-    halted = set(chosen[kills:])
+    halted, killed = set(chosen[kills:]), 0
     until, next_kill = time.monotonic() + PATIENCE, time.monotonic() + 2
     while any(one.runs for one in writers if one not in halted):
         assert time.monotonic() < until, "somebody waits"
@@ -122,8 +122,10 @@ def run(work, writers, draw, *, beside, kills=0, halts=0):
             if len(one.entries()) > lines:
                 (one.kill if is_killed else one.halt)()
                 del doomed[one]
-        if kills and time.monotonic() > next_kill:
-            role = draw.choice([role for role in others if role in ("collect", "pack")])
+        role = draw.choice([role for role in others if role in ("collect", "pack")]) if kills else ""
+        # Every other time only one that has done something: where many are at work, that takes long.
+        if kills and time.monotonic() > next_kill and (killed % 2 or others[role].entries()):
+            killed += 1
             others[role].kill()
             (others[role],) = work.start(role, [draw.randrange(2)])
             next_kill = time.monotonic() + 1 + 3 * draw.random()

@@ -7,7 +7,7 @@ from surroundings import merge
 
 from gemexp.canonical import encode
 from gemexp.digest import hash_bytes
-from gemexp.errors import Corrupt
+from gemexp.errors import Corrupt, DamageWarning
 from gemexp.store import aliases, kinds, layout, records
 from gemexp.store.files import Folder
 
@@ -166,5 +166,6 @@ def test_a_damaged_record_hides_no_other(folder):
     os.chmod(path, 0o644)
     with open(path, "ab") as file:
         file.write(b"x")
-    known = records.metadata(folder, CONFIG)
+    with pytest.warns(DamageWarning, match="another hash"):
+        known = records.metadata(folder, CONFIG)
     assert (known.created_at, known.description) == (LATE, "kept")
