@@ -14,7 +14,7 @@ SETTINGS: Final = {layout.ATTRIBUTES_FILE: layout.ATTRIBUTES, layout.IGNORE_FILE
 # In order: each comes after the one that it lies in.
 LOCAL_FOLDERS: Final = (
     *(layout.LOCAL, layout.TMP, layout.TRASH, layout.JOURNAL),
-    *(layout.PACK_INDEXES, layout.QUARANTINE, layout.IMPORTED, layout.PANELS),
+    *(layout.PACK_INDEXES, layout.QUARANTINE, layout.PANELS),
 )
 _SHARED_FOLDERS: Final = {
     *(layout.OBJECTS, layout.INDEX, layout.REFS, layout.TAGS),
