@@ -29,7 +29,7 @@ def test_whatever_a_crash_leaves_nothing_acknowledged_is_lost_and_the_command_ca
 @pytest.mark.sweep
 @pytest.mark.parametrize("command", _REPLAYED, ids=repr)
 def test_so_it_is_with_many_more_states(command, trial, count):
-    count("crash states", _try(trial(command.name), 300))
+    count("crash states", _try(trial(command.name), 220))
 
 
 BROKEN = [
