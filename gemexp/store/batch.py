@@ -243,26 +243,20 @@ class Batch:
             self._empty = path
 
     def _sync(self, wanted: dict[str, bytes]) -> set[str]:
-        """Sync what is not yet known to be durable, file by file and folder by folder, in order.
+        """Sync what is not yet known to be durable: files that were there already, and folders.
 
         Returns:
             The files whose folder has gone, with them or before they came back.
         """
-        synced: set[str] = set()
-        gone = set()
+        needed: dict[str, set[str]] = {}  # what each file needs to have synced
+        entered: dict[str, str] = {}  # folders, and where their own entries are
+        found = [path for path in wanted if path not in self.created]  # their writers may not have synced them yet
         for path in wanted:
-            if path not in self.created:  # found there: its writer may not have synced it yet
-                with contextlib.suppress(FileNotFoundError):  # a collector took it: `commit` sees that
-                    durable.sync_path(f"{self._root}/{path}")
-            folder = path.rpartition("/")[0]
-            try:
-                if folder not in synced:
-                    durable.sync_path(f"{self._root}/{folder}")
-                    synced.add(folder)
-                for child, parent in durable.chain(path):
-                    if child not in self._synced.paths:
-                        durable.sync_path(f"{self._root}/{parent}")
-                        self._synced.paths.add(child)
-            except FileNotFoundError:
-                gone.add(path)
-        return gone
+            above = {child: parent for child, parent in durable.chain(path) if child not in self._synced.paths}
+            entered |= above
+            needed[path] = {path.rpartition("/")[0], *above.values()}
+        folders = set().union(*needed.values())
+        missing = durable.sync_paths([f"{self._root}/{path}" for path in (*found, *sorted(folders))])
+        gone = {path[len(self._root) + 1 :] for path in missing}  # files: a collector took them, `commit` sees that
+        self._synced.paths.update(child for child, parent in entered.items() if parent not in gone)
+        return {path for path, folders in needed.items() if not gone.isdisjoint(folders)}

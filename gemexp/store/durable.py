@@ -6,7 +6,8 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from gemexp.errors import Corrupt, StoreUnreadable, StoreUnwritable
@@ -30,6 +31,7 @@ CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O
 MODE: Final = 0o444
 LINKED: Final = "is a symbolic link, which a store never holds"
 LINK_HINT: Final = "remove the link: nothing of a store lies elsewhere"
+SYNCS_AT_ONCE = 8
 _INSIDE: Final[set[str]] = set()
 
 
@@ -153,12 +155,59 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def sync_and_close(descriptors: list[int]) -> None:
-    """Sync and close files, emptying the list."""
-    while descriptors:
-        try:
-            os.fsync(descriptors[0])
-        finally:
+    """Sync and close files, all at once, emptying the list."""
+    try:
+        for error in _together([partial(os.fsync, descriptor) for descriptor in descriptors]):
+            if error is not None:
+                raise error
+    finally:
+        while descriptors:
             os.close(descriptors.pop(0))
+
+
+def sync_paths(paths: Sequence[str]) -> list[str]:
+    """Sync files and folders, all at once; return those that are not there.
+
+    Raises:
+        OSError: One could not be synced.
+    """
+    errors = _together([partial(sync_path, path) for path in paths])
+    for error in errors:
+        if error is not None and not isinstance(error, FileNotFoundError):
+            raise error
+    return [path for path, error in zip(paths, errors, strict=True) if error is not None]
+
+
+def _together(calls: Sequence[Callable[[], None]]) -> list[Exception | None]:
+    """Make calls that wait for the disk, some at once, so that they share the file system's commits.
+
+    Returns:
+        The error that each came to.
+    """
+    errors: list[Exception | None] = [OSError(errno.EIO, "was not synced")] * len(calls)
+    left = iter(range(len(calls)))
+
+    def work() -> None:
+        for number in left:
+            try:
+                calls[number]()
+                errors[number] = None
+            except Exception as error:  # noqa: BLE001 - whoever called us raises it
+                errors[number] = error
+
+    helpers = []
+    if len(calls) > 1 < SYNCS_AT_ONCE:
+        from threading import Thread
+
+        helpers = [Thread(target=work, daemon=True) for _ in range(min(len(calls), SYNCS_AT_ONCE) - 1)]
+    for helper in helpers:
+        with contextlib.suppress(RuntimeError):  # there are too many: what is left is done here
+            helper.start()
+    work()
+    for helper in helpers:
+        if helper.ident is not None:
+            helper.join()
+    return errors
 
 
 def sync_path(path: str) -> None:

@@ -49,6 +49,13 @@ NOTHING |= {
 }
 
 
+def one_at_a_time():
+    """Have syncs come one by one, since strace counts the calls of each thread apart; any order of them must do."""
+    from gemexp.store import durable
+
+    durable.SYNCS_AT_ONCE = 1
+
+
 def injected_at(call):
     """Return the number of the call that strace makes fail: more than a command makes of that kind."""
     return 1500 if call == "openat" else 300
@@ -194,6 +201,7 @@ def _answer(text):
 def serve():
     """Answer requests until there are no more."""
     _import_everything()
+    one_at_a_time()
     for name in sys.argv[1:]:
         VARIANTS[name]()
     # Where only what a process started may look into it, strace may all the same.

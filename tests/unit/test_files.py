@@ -5,12 +5,15 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from surroundings import make_read_only, make_writable, obey_permissions, snapshot, write_nothing
 
 from gemexp.errors import Corrupt, StoreUnwritable
+from gemexp.store import durable
 from gemexp.store.files import Folder
 
 FILES = {"objects/ab/one": b"1" * 1000, "index/ab/two": b"2", "refs/tags/t/three": b""}
@@ -272,11 +275,13 @@ def test_what_is_there_already_is_synced_all_the_same(folder, monkeypatch):
 
 @pytest.mark.parametrize("failing", range(1, 9))
 def test_a_failed_sync_fails_the_batch_and_is_not_tried_again(folder, monkeypatch, failing):
-    original, calls = os.fsync, []
+    original, calls, lock = os.fsync, [], threading.Lock()
 
     def fsync(descriptor):
-        calls.append(os.fstat(descriptor).st_ino)
-        if len(calls) == failing:
+        with lock:
+            calls.append(os.fstat(descriptor).st_ino)
+            number = len(calls)
+        if number == failing:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         original(descriptor)
 
@@ -284,8 +289,30 @@ def test_a_failed_sync_fails_the_batch_and_is_not_tried_again(folder, monkeypatc
     with pytest.raises(StoreUnwritable) as caught:
         write(folder, FILES)
     assert caught.value.errno == errno.EIO
-    assert len(calls) == failing
+    assert len(set(calls)) == len(calls)
     assert temporaries(folder) == []
+
+
+def test_what_is_synced_at_once_is_synced_all_of_it(tmp_path, monkeypatch):
+    synced, lock = [], threading.Lock()
+    paths = [str(tmp_path / f"{number}") for number in range(50)]
+    for path in paths[:-2]:
+        Path(path).touch()
+
+    def fsync(descriptor):
+        with lock:
+            synced.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert durable.sync_paths(paths) == paths[-2:]
+    assert sorted(synced) == sorted(os.stat(path).st_ino for path in paths[:-2])
+
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert durable.sync_paths(paths) == paths[-2:]
+    assert len(synced) == 2 * len(paths[:-2])
 
 
 def test_file_systems_without_links_get_their_files_by_renaming(folder, monkeypatch):
