@@ -16,15 +16,17 @@ _STANDARD_OUTPUT = 1
 
 
 def _kill(tried, server, number):
-    """Kill a command at some of its writing calls; return how many."""
-    calls = some(tried.writing, number, tried.judge.command.name)
-    for call in calls:
+    """Kill a command at some of its writing calls; return how often that was."""
+    killed = 0
+    for call in some(tried.writing, number, tried.judge.command.name):
         project = tried.begin()
         done = _run(tried, server, call)
-        assert done.code == -9, (call, done)
+        assert done.code in (-9, 0), (call, done)
+        killed += done.code == -9  # folders changed just now are listed again, so that there may be a call less
         assert not tried.judge.faults(project, done.out), call
         assert not tried.judge.after_repeating(project), call
-    return len(calls)
+    assert killed
+    return killed
 
 
 def _run(tried, server, call):
@@ -40,7 +42,7 @@ def test_a_command_that_is_killed_loses_nothing_acknowledged_and_can_be_repeated
 @pytest.mark.sweep
 @pytest.mark.parametrize("command", COMMANDS, ids=repr)
 def test_so_it_is_killed_at_many_more_calls(command, trial, servers, count):
-    count("kills", _kill(trial(command.name), servers("signal=KILL"), 24))
+    count("kills", _kill(trial(command.name), servers("signal=KILL"), 12))
 
 
 def _fail(tried, servers, number):
@@ -80,7 +82,7 @@ def test_a_call_that_fails_is_told_and_harms_nothing(command, trial, servers, co
 @pytest.mark.sweep
 @pytest.mark.parametrize("command", COMMANDS, ids=repr)
 def test_so_it_is_with_many_more_calls_that_fail(command, trial, servers, count):
-    count("injected errors", _fail(trial(command.name), servers, 24))
+    count("injected errors", _fail(trial(command.name), servers, 14))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=repr)
