@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from itertools import chain
 from typing import NamedTuple
 
 from gemexp import canonical
 from gemexp.config import CONFIG_KIND, ExperimentConfig, object_kind
 from gemexp.digest import hash_bytes, is_hash
-from gemexp.errors import Corrupt, StoreUnreadable
+from gemexp.errors import Corrupt, DamageWarning, StoreUnreadable
 from gemexp.outcome import OUTCOME_KIND, StoredOutcome
 from gemexp.store import entries, kinds, layout, names, objects, pack_check, pack_format, records, sets
 from gemexp.store.files import Folder
@@ -302,6 +303,8 @@ class _Checker:
             stays = "it is whole, and so is what refers to it"
             self._problems.append(Problem(layout.object_path(name), message, stays=stays))
         for name, path in self._references.unregistered():
+            if self._need_not_be_registered(name):
+                continue
             message = f"is missing: no record says that the config was registered, though '{path}' refers to it"
             self._problems.append(Problem(layout.record_path(name, "*"), message, missing=True))
         for name, message in self._references.unused():
@@ -309,6 +312,14 @@ class _Checker:
         for (name, _), outcomes in self._disputed.items():
             message = f"has {len(outcomes)} outcomes on the same data: it is not reproducible"
             self._notes.append(Problem(layout.object_path(name), message))
+
+    def _need_not_be_registered(self, config_hash: str) -> bool:
+        """Tell whether a config is deleted, of which what was said may stay, or was registered while we looked."""
+        if is_deleted(self._folder, config_hash):
+            return True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DamageWarning)  # what is damaged is told already
+            return bool(records.metadata(self._folder, config_hash).puts)
 
     def check_settings(self) -> None:
         """Check what does not bear on what the store says: what is for git, what is local, and who may write."""

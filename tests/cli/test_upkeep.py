@@ -91,6 +91,6 @@ def test_a_lost_format_file_is_told(gemexp, store, project):
     (project / ".gemexp" / "format").unlink()
     for command in (["fsck"], ["list"], ["add", "-"]):
         result = gemexp(*command, stdin='{"a": 1}', code=5)
-        assert "format" in result.err
+        assert "format" in result.out + result.err
     gemexp("init")
     gemexp("fsck")

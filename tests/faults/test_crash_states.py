@@ -5,7 +5,8 @@ from fault_commands import COMMANDS
 from syscalls import needs_strace
 from trials import some
 
-pytestmark = needs_strace
+# What is damaged on purpose is warned of; what fsck says of it is what is judged.
+pytestmark = [needs_strace, pytest.mark.filterwarnings("ignore::gemexp.errors.DamageWarning")]
 _REPLAYED = [command for command in COMMANDS if command.replayed]
 
 

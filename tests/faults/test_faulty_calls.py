@@ -10,7 +10,8 @@ from fault_commands import COMMANDS
 from syscalls import needs_strace
 from trials import some
 
-pytestmark = needs_strace
+# What is damaged on purpose is warned of; what fsck says of it is what is judged.
+pytestmark = [needs_strace, pytest.mark.filterwarnings("ignore::gemexp.errors.DamageWarning")]
 _ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EROFS", "EMFILE")
 _STANDARD_OUTPUT = 1
 
