@@ -35,7 +35,7 @@ BAD_FILES = [
     ("negative.yaml", "n: -9223372036854775809\n", ["negative.yaml", "hyperparameters.n", "integer"]),
     ("float.json", '{"a": [1e999]}', ["float.json", "a[0]", "1e999"]),
     ("deep.json", DEEP, ["deep.json", "hyperparameters.a.a", "nested"]),
-    ("deeper.json", VERY_DEEP, ["deeper.json", "nested"]),
+    ("deeper.json", f'{{"a": {VERY_DEEP}}}', ["deeper.json", "nested"]),
     ("deeper.yaml", VERY_DEEP, ["deeper.yaml", "nested"]),
     ("deeper.toml", f"a = {VERY_DEEP}", ["deeper.toml", "nested"]),
     ("five.json", json.dumps({"a": {"b": "x" * FIVE_MIB}}), ["five.json", "hyperparameters.a.b", "4194304"]),
