@@ -265,31 +265,23 @@ class Repository:
         if done.returncode:
             raise _failed(tuple(command), done.stderr)
 
-    def _open(self, *command: str) -> subprocess.Popen[bytes]:
+    def _open(
+        self, *command: str, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE
+    ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(  # noqa: S603 - the program is git, the arguments are ours
                 [*self._git(), *command],
                 cwd=self.folder,
                 env=self._environment(),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=stderr,
             )
         except OSError as error:
             raise _no_git(error, self.folder) from None
 
     def _cat_file(self) -> subprocess.Popen[bytes]:
-        try:
-            return subprocess.Popen(  # noqa: S603 - the program is git, the arguments are ours
-                [*self._git(), "cat-file", "--batch"],
-                cwd=self.folder,
-                env=self._environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        except OSError as error:
-            raise _no_git(error, self.folder) from None
+        return self._open("cat-file", "--batch", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def _git(self, *, hooks: bool = False) -> list[str]:
         named = self.bare or self.foreign
