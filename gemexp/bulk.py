@@ -16,7 +16,7 @@ from gemexp.config import CONFIG_KIND, MAX_DESCRIPTION_BYTES, SECTIONS, Experime
 from gemexp.digest import hash_bytes
 from gemexp.errors import InvalidInput
 from gemexp.registering import Registered
-from gemexp.store import kinds, layout, pack_format, packing, sets
+from gemexp.store import layout, pack_format, packing, records, sets
 from gemexp.store.files import Folder
 
 # Fewer are written as loose files: they are cheaper to add to, to collect, and to look at with git.
@@ -218,13 +218,8 @@ class _Writer:
 
 def _record(one: Encoded, parents: list[str]) -> bytes:
     """Return the record of a registration."""
-    value = {
-        "$": kinds.PUT,
-        "config": one.config_hash,
-        "created_at": one.created_at,
-        "description": one.description,
-        "parents": [parent for parent in parents if parent != one.config_hash],
-    }
+    others = [parent for parent in parents if parent != one.config_hash]
+    value = records.put_value(one.config_hash, one.created_at, one.description, others)
     return encode_json(value) or encode(value)
 
 

@@ -165,17 +165,18 @@ class Metadata(NamedTuple):
 
 def put(batch: Batch, config_hash: str, *, created_at: str, description: str, parents: list[str]) -> str:
     """Have the batch record a registration; return the record's hash."""
-    return _write(
-        batch,
-        config_hash,
-        {
-            "$": kinds.PUT,
-            "config": config_hash,
-            "created_at": created_at,
-            "description": description,
-            "parents": parents,
-        },
-    )
+    return _write(batch, config_hash, put_value(config_hash, created_at, description, parents))
+
+
+def put_value(config_hash: str, created_at: str, description: str, parents: list[str]) -> dict[str, Any]:
+    """Return what a record of a registration holds."""
+    return {
+        "$": kinds.PUT,
+        "config": config_hash,
+        "created_at": created_at,
+        "description": description,
+        "parents": parents,
+    }
 
 
 def describe(
