@@ -91,14 +91,12 @@ def require_sound_packs(folder: Folder) -> set[str]:
         Corrupt: One of them is damaged: what was not whole in it may be mended without any name's changing.
     """
     packs = folder.packs.all()
+    for name in sorted(folder.packs.refused):
+        raise Corrupt("cannot be read", path=layout.pack_path(name), hint="gemexp fsck tells more")
     for pack in packs:
         if pack.index.damaged:
             raise Corrupt("is damaged", path=pack.path, hint="gemexp fsck tells more")
-    names = {pack.name for pack in packs}
-    for name in filter(None, map(layout.parse_pack_name, folder.loose.names(layout.PACKS))):
-        if name not in names:
-            raise Corrupt("cannot be read", path=layout.pack_path(name), hint="gemexp fsck tells more")
-    return names
+    return {pack.name for pack in packs}
 
 
 class _Build:

@@ -33,6 +33,7 @@ class Packs:
         cached: Use the indexes in ``local/``, and leave new ones there.
 
     Attributes:
+        refused: The names of those that could not be opened when `all` last looked.
         warns: Whether damage is warned of; what reports it itself needs no warning.
     """
 
@@ -41,6 +42,7 @@ class Packs:
         self._cached = cached
         self._open: dict[str, Pack] = {}
         self._bad: set[str] = set()
+        self.refused: set[str] = set()
         self._damaged: dict[str, tuple[int, int, int] | None] = {}
         self._listed_at = -1
         self._places = 0
@@ -57,6 +59,7 @@ class Packs:
             status = os.lstat(f"{self._root}/{layout.PACKS}")
         except (FileNotFoundError, NotADirectoryError):
             self._open.clear()
+            self.refused.clear()
             return []
         except OSError as error:
             raise durable.unreadable(error, self._root, layout.PACKS) from None
@@ -98,6 +101,7 @@ class Packs:
         for name in {*(self._open.keys() - names), *mended}:
             self._open.pop(name, None)
             self._damaged.pop(name, None)
+        self.refused &= names
         try:
             for name in sorted(names - self._open.keys()):
                 self._add(name)
@@ -111,8 +115,10 @@ class Packs:
         try:
             pack = Pack.open(self._root, name, cached=self._cached)
         except Corrupt as error:
+            self.refused.add(name)
             self._tell(name, error.message)
             return
+        self.refused.discard(name)
         self._open[name] = pack
         pack.on_damage = partial(self._tell, name, _DAMAGED)
         if pack.index.damaged:
