@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import warnings
 from itertools import chain
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from gemexp.config import CONFIG_KIND, ExperimentConfig, object_kind
 from gemexp.digest import hash_bytes, is_hash
 from gemexp.errors import Corrupt, DamageWarning, StoreUnreadable
 from gemexp.outcome import OUTCOME_KIND, StoredOutcome
-from gemexp.store import entries, kinds, layout, names, objects, pack_check, pack_format, records, sets
+from gemexp.store import at_work, entries, kinds, layout, names, objects, pack_check, pack_format, records, sets
 from gemexp.store.files import Folder
 from gemexp.store.names import Move, Pointer
 from gemexp.store.pack import Pack
@@ -25,7 +24,6 @@ _WIDEST_GAP = 1000
 # The entry of an object's kind, which is the first in canonical order: an artifact hardly has it by chance.
 _KIND_ENTRY = b"\xa1$"
 _KIND_WITHIN = 64
-_WAITS = (0, 0.01, 0.1)  # seconds
 
 
 class Problem(NamedTuple):
@@ -296,15 +294,20 @@ class _Checker:
         self._references.settle()
         for name, moves in self._moves.items():
             self._check_name(names.assemble(name, moves.values()))
-        for name, message in self._references.missing(sets.members(self._folder, layout.DELETED)):
-            if not self._appeared(name):
-                self._problems.append(Problem(layout.object_path(name), message, missing=True))
+        missing = dict(self._references.missing(sets.members(self._folder, layout.DELETED)))
+        unregistered = dict(self._references.unregistered())
+        for _ in at_work.rounds(self._folder):
+            missing = {name: message for name, message in missing.items() if not self._need_not_be_there(name)}
+            unregistered = {name: path for name, path in unregistered.items() if not self._need_not_be_registered(name)}
+            if not missing and not unregistered:
+                break
+        self._problems += [
+            Problem(layout.object_path(name), message, missing=True) for name, message in missing.items()
+        ]
         for name, message in self._references.wrong():
             stays = "it is whole, and so is what refers to it"
             self._problems.append(Problem(layout.object_path(name), message, stays=stays))
-        for name, path in self._references.unregistered():
-            if self._need_not_be_registered(name):
-                continue
+        for name, path in unregistered.items():
             message = f"is missing: no record says that the config was registered, though '{path}' refers to it"
             self._problems.append(Problem(layout.record_path(name, "*"), message, missing=True))
         for name, message in self._references.unused():
@@ -312,6 +315,10 @@ class _Checker:
         for (name, _), outcomes in self._disputed.items():
             message = f"has {len(outcomes)} outcomes on the same data: it is not reproducible"
             self._notes.append(Problem(layout.object_path(name), message))
+
+    def _need_not_be_there(self, name: str) -> bool:
+        """Tell whether an object that was not seen is there after all, or is of a config that was deleted meanwhile."""
+        return objects.exists(self._folder, name) or is_deleted(self._folder, name)
 
     def _need_not_be_registered(self, config_hash: str) -> bool:
         """Tell whether a config is deleted, of which what was said may stay, or was registered while we looked."""
@@ -342,18 +349,6 @@ class _Checker:
             more = f", and so do {len(self._writable) - 1} more" if len(self._writable) > 1 else ""
             message = f"lets others than its owner write to it{more}"
             self._notes.append(Problem(self._writable[0], message))
-
-    def _appeared(self, name: str) -> bool:
-        """Tell whether an object that was not seen is there after all, or need not be.
-
-        It was written, or moved into a pack, while we looked. A collector that has seen a mark that is gone by now has
-        it back within moments.
-        """
-        for wait in _WAITS:
-            time.sleep(wait)
-            if objects.exists(self._folder, name) or is_deleted(self._folder, name):
-                return True
-        return False
 
     def _check_name(self, pointer: Pointer) -> None:
         """Check that the moves of a name that others come from are there, and what the current ones point to."""

@@ -14,7 +14,7 @@ from small_stores import call, copy, make
 
 from gemexp import ExperimentRegistry
 from gemexp.errors import DamageWarning, GemexpError
-from gemexp.store import check, layout
+from gemexp.store import at_work, layout
 
 STRIDE, OFFSET = 41, 5
 LOCAL_STRIDE = 8  # of what is derived from the rest, only so many
@@ -126,7 +126,7 @@ class Store:
 @pytest.fixture(autouse=True)
 def _nobody_else_writes(monkeypatch):
     """Have fsck not look again, some moments later, for what seems to be missing."""
-    monkeypatch.setattr(check, "_WAITS", (0,))
+    monkeypatch.setattr(at_work, "_WAITS", (0,))
 
 
 @pytest.fixture(scope="module")

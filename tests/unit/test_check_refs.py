@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import threading
 
 import pytest
 from surroundings import contents, snapshot
@@ -10,7 +12,7 @@ from written_moves import move_record, write_move
 from gemexp import ExperimentConfig, ExperimentRegistry
 from gemexp.canonical import decode, encode
 from gemexp.digest import hash_bytes
-from gemexp.store import layout, sets
+from gemexp.store import at_work, layout, sets
 from gemexp.store.files import Folder
 from gemexp.store.layout import Pair
 
@@ -201,3 +203,22 @@ def test_a_pair_of_a_config_that_is_not_there_is_a_problem(filled, hashes):
     assert list(problems(filled)) == [layout.object_path(GHOST)]
     rewrite(filled, f"refs/migrated/{'34' * 32}-{hashes[0]}", b"")
     assert set(problems(filled)) == {layout.object_path(GHOST), layout.object_path("34" * 32)}
+
+
+@pytest.mark.parametrize("folder", [layout.OBJECTS, layout.INDEX])
+def test_what_somebody_at_work_is_about_to_bring_back_is_not_missing(filled, hashes, tmp_path, folder):
+    (path,) = (path for path in paths(filled, f"{folder}/") if hashes[1] in path)
+    os.rename(f"{filled.root}/{path}", tmp_path / "away")
+    os.makedirs(f"{filled.root}/{layout.TMP}", exist_ok=True)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        temporary = f"{filled.root}/{layout.TMP}/{other.pid}-0123456789abcdef"
+        with open(temporary, "xb"):
+            assert at_work.others(Folder(filled.root))
+        later = threading.Timer(0.3, os.rename, [tmp_path / "away", f"{filled.root}/{path}"])
+        later.start()
+        assert problems(filled) == {}
+        later.join()
+        other.kill()
+    assert not at_work.others(Folder(filled.root))  # who was killed is not
+    os.unlink(f"{filled.root}/{path}")
+    assert len(problems(filled)) == 1

@@ -1,0 +1,50 @@
+"""Whether somebody else is at work on a store, by what there is below ``local/`` meanwhile."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+from gemexp.store import layout
+from gemexp.store.files import Folder
+
+_WAITS = (0, 0.01, 0.1)  # seconds
+_WAITS_FOR_OTHERS = (0.3, 1, 2)
+
+
+def rounds(folder: Folder) -> Iterator[None]:
+    """Yield whenever it is time to look again for what seems to be missing in a store.
+
+    It was written, or moved into a pack, while one looked. A collector that has seen a mark that is gone by now has it
+    back within moments, or whoever took the mark away has, which takes longer where many are at work.
+    """
+    for wait in _WAITS:
+        time.sleep(wait)
+        yield
+    for wait in _WAITS_FOR_OTHERS:
+        if not others(folder):
+            return
+        time.sleep(wait)
+        yield
+
+
+def others(folder: Folder) -> bool:
+    """Tell whether another process of this machine is writing to a store, or collecting.
+
+    Temporaries and trash are named after the process that makes them; those of one that was killed mean nothing.
+    """
+    processes = {name.partition("-")[0] for name in folder.loose.names(layout.TMP)}
+    # The last part is another one where a collector is done.
+    processes |= {name.rpartition("-")[2] for name in folder.loose.names(layout.TRASH)}
+    return any(_runs(int(one)) for one in processes if one.isdecimal() and len(one) < 10 and int(one) != os.getpid())
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
