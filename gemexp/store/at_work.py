@@ -6,11 +6,13 @@ import os
 import time
 from collections.abc import Iterator
 
-from gemexp.store import layout
+from gemexp.store import durable, layout
 from gemexp.store.files import Folder
 
 _WAITS = (0, 0.01, 0.1)  # seconds
 _WAITS_FOR_OTHERS = (0.3, 1, 2)
+# What a collector that is done calls its trash: nothing in it has come alive.
+FINISHED = ".done"
 
 
 def rounds(folder: Folder) -> Iterator[None]:
@@ -38,6 +40,22 @@ def others(folder: Folder) -> bool:
     # The last part is another one where a collector is done.
     processes |= {name.rpartition("-")[2] for name in folder.loose.names(layout.TRASH)}
     return any(_runs(int(one)) for one in processes if one.isdecimal() and len(one) < 10 and int(one) != os.getpid())
+
+
+def is_taken(folder: Folder, path: str) -> bool:
+    """Tell whether a file is in the trash of a collector that is not done: the next one puts back what is needed."""
+    left = [name for name in folder.loose.names(layout.TRASH) if not name.endswith(FINISHED)]
+    return any(trashed(folder, f"{layout.TRASH}/{name}").exists(path) for name in left)
+
+
+def trashed(folder: Folder, trash: str) -> Folder:
+    """Open a part of the trash as a store.
+
+    Raises:
+        Corrupt: It is a link, or lies below one.
+    """
+    durable.require_inside(folder.root, trash)
+    return Folder(f"{folder.root}/{trash}")
 
 
 def _runs(process: int) -> bool:

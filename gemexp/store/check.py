@@ -294,16 +294,21 @@ class _Checker:
         self._references.settle()
         for name, moves in self._moves.items():
             self._check_name(names.assemble(name, moves.values()))
-        missing = dict(self._references.missing(sets.members(self._folder, layout.DELETED)))
         unregistered = dict(self._references.unregistered())
         for _ in at_work.rounds(self._folder):
-            missing = {name: message for name, message in missing.items() if not self._need_not_be_there(name)}
+            deleted = sets.members(self._folder, layout.DELETED)
+            missing = dict(self._references.missing(deleted))
+            missing = {name: message for name, message in missing.items() if not objects.exists(self._folder, name)}
             unregistered = {name: path for name, path in unregistered.items() if not self._need_not_be_registered(name)}
             if not missing and not unregistered:
                 break
-        self._problems += [
-            Problem(layout.object_path(name), message, missing=True) for name, message in missing.items()
-        ]
+        for name, message in missing.items():
+            path = layout.object_path(name)
+            if at_work.is_taken(self._folder, path):
+                taken = f"{message}, and a collector that was interrupted took it: gemexp gc brings it back"
+                self._notes.append(Problem(path, taken, missing=True))
+            else:
+                self._problems.append(Problem(path, message, missing=True))
         for name, message in self._references.wrong():
             stays = "it is whole, and so is what refers to it"
             self._problems.append(Problem(layout.object_path(name), message, stays=stays))
@@ -315,10 +320,6 @@ class _Checker:
         for (name, _), outcomes in self._disputed.items():
             message = f"has {len(outcomes)} outcomes on the same data: it is not reproducible"
             self._notes.append(Problem(layout.object_path(name), message))
-
-    def _need_not_be_there(self, name: str) -> bool:
-        """Tell whether an object that was not seen is there after all, or is of a config that was deleted meanwhile."""
-        return objects.exists(self._folder, name) or is_deleted(self._folder, name)
 
     def _need_not_be_registered(self, config_hash: str) -> bool:
         """Tell whether a config is deleted, of which what was said may stay, or was registered while we looked."""

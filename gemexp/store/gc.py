@@ -14,15 +14,14 @@ from typing import NamedTuple
 
 from gemexp.errors import Corrupt, NotFound
 from gemexp.outcome import StoredOutcome
-from gemexp.store import durable, kinds, layout, names, objects, pack_format, packing, records, sets
+from gemexp.store import kinds, layout, names, objects, pack_format, packing, records, sets
+from gemexp.store.at_work import FINISHED, trashed
 from gemexp.store.files import Folder
 from gemexp.store.standing import is_deleted
 
 GRACE_SECONDS = 14 * 24 * 3600.0
 # A writer's temporary lives for seconds; one this old was left by a writer that was killed.
 _TEMPORARY_SECONDS = 24 * 3600.0
-# What a collector that is done calls its trash: nothing in it has come alive.
-_FINISHED = ".done"
 _MOST_ATTEMPTS = 10
 
 
@@ -80,10 +79,10 @@ def collect(
         living = _take_packed(folder, trash, plan) | _take_loose(folder, trash, plan)
         # Once more, for an artifact that one that is collected had in common with it.
         _put_back(folder, trash, [path for config in living for path in plan.pop(config, ())])
-        _put_back(folder, trash, _needed_since(folder, known))
-        folder.move(trash, f"{trash}{_FINISHED}", missing_ok=True)
+        _return(folder, [trash], known)
+        folder.move(trash, f"{trash}{FINISHED}", missing_ok=True)
         # Others may be at work, and about to put back what has come alive.
-        emptied = folder.empty(layout.TRASH, grace, ending=_FINISHED)
+        emptied = folder.empty(layout.TRASH, grace, ending=FINISHED)
         emptied += folder.empty(layout.TRASH, max(grace, _TEMPORARY_SECONDS))
         emptied += folder.empty(layout.TMP, _TEMPORARY_SECONDS)
         packing.forget_indexes(folder)
@@ -93,7 +92,7 @@ def collect(
 
 def recover(folder: Folder, prefix: str) -> list[str]:
     """Put back from the trash all that was taken of configs whose hashes begin with ``prefix``; return their hashes."""
-    trashes = [_opened(folder, f"{layout.TRASH}/{name}") for name in folder.loose.names(layout.TRASH)]
+    trashes = [trashed(folder, f"{layout.TRASH}/{name}") for name in folder.loose.names(layout.TRASH)]
     taken = {config for trash in trashes for config in objects.with_prefix(trash, prefix)}
     found = sorted(config for config in taken if sets.length(folder, layout.DELETED, config))
     for config in found:
@@ -116,9 +115,9 @@ def put_back(folder: Folder, paths: Collection[str]) -> None:
 
 def _finish(folder: Folder) -> None:
     """Put back what collectors that were killed had taken, and records have come to name before they looked again."""
-    left = [name for name in folder.loose.names(layout.TRASH) if not name.endswith(_FINISHED)]
+    left = [name for name in folder.loose.names(layout.TRASH) if not name.endswith(FINISHED)]
     if any(folder.loose.names(f"{layout.TRASH}/{name}") for name in left):
-        put_back(folder, _needed_since(folder, set()))
+        _return(folder, [f"{layout.TRASH}/{name}" for name in folder.loose.names(layout.TRASH)], set())
 
 
 def _plan(folder: Folder, grace: float, tracked: frozenset[str]) -> tuple[dict[str, list[str]], list[Kept]]:
@@ -214,7 +213,7 @@ def _take_packed(folder: Folder, trash: str, plan: dict[str, list[str]]) -> set[
         packs = list({pack.name: pack for path in paths for pack in folder.packs.holders(path)}.values())
         if not packs:
             break
-        packing.repack(_opened(folder, trash), packs, keys.__contains__)
+        packing.repack(trashed(folder, trash), packs, keys.__contains__)
         if packing.replace(folder, packs, lambda key: key not in keys):
             break
     folder.packs.all()  # which forgets those that have gone
@@ -241,13 +240,8 @@ def _take_loose(folder: Folder, trash: str, plan: dict[str, list[str]]) -> set[s
     return living
 
 
-def _opened(folder: Folder, trash: str) -> Folder:
-    durable.require_inside(folder.root, trash)
-    return Folder(f"{folder.root}/{trash}")
-
-
-def _needed_since(folder: Folder, known: set[bytes]) -> list[str]:
-    """Return the paths of objects that records name which were not there before anything was taken."""
+def _return(folder: Folder, trashes: list[str], known: set[bytes]) -> None:
+    """Put back objects that records name which were not there before anything was taken."""
     needed: set[str] = set()
     for name in records.all_names(folder):
         if bytes.fromhex(name.record) not in known:
@@ -257,8 +251,10 @@ def _needed_since(folder: Folder, known: set[bytes]) -> list[str]:
                 continue
             outcome = record.get("outcome")
             needed |= {name.config, *([outcome] if outcome else []), *kinds.objects_of(record)}
-    # An outcome that is back itself names artifacts.
-    return [layout.object_path(one) for one in sorted(needed | _named_by(folder, needed))]
+    for trash in trashes:
+        _put_back(folder, trash, map(layout.object_path, sorted(needed)))
+    for trash in trashes:  # an outcome that is back itself names artifacts
+        _put_back(folder, trash, map(layout.object_path, sorted(_named_by(folder, needed))))
 
 
 def _used_by(folder: Folder, metadata: records.Metadata) -> list[str]:
@@ -287,7 +283,7 @@ def _artifacts(folder: Folder, outcome_hash: str) -> list[str]:
 
 def _put_back(folder: Folder, trash: str, paths: Iterable[str]) -> None:
     packed = {}
-    taken = _opened(folder, trash)
+    taken = trashed(folder, trash)
     for path in paths:
         if folder.exists(path):
             continue

@@ -24,7 +24,7 @@ class References:
     def __init__(self) -> None:
         self._objects: dict[bytes, int] = {}
         self._waiting: list[tuple[str, bytes, bytes]] = []  # (kind, target, the outcome that refers to it)
-        self._missing: dict[str, str] = {}
+        self._missing: dict[str, dict[str, None]] = {}
         self._unregistered: dict[bytes, str] = {}
         self._strange: dict[str, str] = {}
         self._wrong: dict[str, tuple[str, str]] = {}
@@ -88,7 +88,7 @@ class References:
         """
         found = self._objects.get(bytes.fromhex(object_hash))
         if found is None:
-            self._missing.setdefault(object_hash, path)
+            self._missing.setdefault(object_hash, {})[path] = None
         elif kind and found & _KIND not in (_DAMAGED, _KINDS[kind]):
             self._wrong.setdefault(object_hash, (kind, path))
         elif found & (_KIND | _RECORDED) == _CONFIG:
@@ -101,11 +101,25 @@ class References:
         """Yield (object, what is wrong) of what is referred to and not there.
 
         Args:
-            deleted: Configs that may be missing: once one is collected, what was said of it stays.
+            deleted: Configs that may be missing, and what only their records and outcomes refer to: once one is
+                collected, what was said of it stays; and a collector that is interrupted leaves some of the rest.
         """
-        for name, path in self._missing.items():
+        beginnings = set(map(_beginning, deleted))
+        for name, paths in self._missing.items():
             if name not in deleted:
-                yield name, f"is missing; '{path}' refers to it"
+                for path in paths:
+                    if not self._is_of(path, deleted, beginnings):
+                        yield name, f"is missing; '{path}' refers to it"
+                        break
+
+    def _is_of(self, path: str, configs: Collection[str], beginnings: set[int]) -> bool:
+        """Tell whether a file is a record or an outcome of some configs."""
+        name = path.rpartition("/")[2]
+        record = layout.parse_record_name(name) if path.startswith(f"{layout.INDEX}/") else None
+        if record is not None:
+            return record.config in configs
+        found = self._objects.get(bytes.fromhex(name), 0) if path == layout.object_path(name) else 0
+        return found & _KIND == _OUTCOME and found >> _OF in beginnings
 
     def wrong(self) -> Iterator[tuple[str, str]]:
         """Yield (object, what is wrong) of what is of another kind than what refers to it says."""

@@ -222,3 +222,43 @@ def test_what_somebody_at_work_is_about_to_bring_back_is_not_missing(filled, has
     assert not at_work.others(Folder(filled.root))  # who was killed is not
     os.unlink(f"{filled.root}/{path}")
     assert len(problems(filled)) == 1
+
+
+@pytest.fixture
+def recorded(registry, hashes):
+    """A store in which a config has a run, with an artifact; return its hash, and the paths of outcome and artifact."""
+    outcome = registry.record(hashes[0], {"loss": 0.5}, artifacts={"log.txt": b"done"})
+    return hashes[0], [layout.object_path(outcome), layout.object_path(hash_bytes(b"done"))]
+
+
+def test_what_only_a_deleted_config_refers_to_may_be_gone(registry, recorded, hashes):
+    config, belonging = recorded
+    registry.delete(config)
+    for path in (layout.object_path(config), *reversed(belonging)):
+        os.unlink(f"{registry.root}/{path}")  # as a collector that is interrupted leaves it
+        assert problems(registry) == {}
+    os.unlink(f"{registry.root}/{layout.object_path(hashes[1])}")
+    assert list(problems(registry)) == [layout.object_path(hashes[1])]
+
+
+def test_what_another_config_refers_to_too_is_missing(registry, recorded, hashes):
+    config, (_, artifact) = recorded
+    registry.record(hashes[1], {"loss": 0.25}, artifacts={"log.txt": b"done"})
+    registry.delete(config)
+    os.unlink(f"{registry.root}/{artifact}")
+    assert list(problems(registry)) == [artifact]
+
+
+def test_what_a_killed_collector_took_is_noted_and_brought_back(registry, recorded):
+    _, (outcome, artifact) = recorded
+    before = contents(registry.root)
+    for path in (outcome, artifact):
+        target = f"{registry.root}/{layout.TRASH}/17-0/{path}"
+        os.makedirs(os.path.dirname(target))
+        os.rename(f"{registry.root}/{path}", target)
+    assert problems(registry) == {}
+    assert list(notes(registry)) == [outcome]
+    assert "gemexp gc" in notes(registry)[outcome]
+    registry.collect()
+    assert notes(registry) == problems(registry) == {}
+    assert contents(registry.root) == before
