@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gemexp import registering
-from gemexp.canonical import encode, encode_json
+from gemexp import canonical_json, registering
+from gemexp.canonical import encode
 from gemexp.config import CONFIG_KIND, MAX_DESCRIPTION_BYTES, SECTIONS, ExperimentConfig, instant, now
 from gemexp.digest import hash_bytes
 from gemexp.errors import InvalidInput
@@ -69,12 +69,14 @@ def encoded(config: ExperimentConfig, *, fresh: bool = False) -> Encoded:
     return Encoded(hash_bytes(data), data, config.created_at or now(), config.description, tuple(config.tags))
 
 
-def encoded_json(value: Any) -> Encoded | None:
-    """Check and encode a configuration as JSON is read, for a fraction of the price, where nothing about it is unusual.
+def encoded_json(text: bytes) -> Encoded | None:
+    """Read, check and encode a configuration in JSON, for a fraction of the price, where nothing about it is unusual.
 
     Returns:
-        What `gemexp.config.config_from_value` and `encoded` would come to; None where that takes a closer look.
+        What `gemexp.formats.loads`, `gemexp.config.config_from_value` and `encoded` would come to; None where that
+        takes a closer look.
     """
+    value = canonical_json.loads(text)
     if type(value) is not dict or not _USUAL.issuperset(value) or _SECTIONS.isdisjoint(value):
         return None
     names, weights = value.get("feature_names", []), value.get("feature_weights", {})
@@ -102,7 +104,7 @@ def encoded_json(value: Any) -> Encoded | None:
             layout.tag_folder(tag)
     except (InvalidInput, TypeError, UnicodeEncodeError):
         return None
-    data = encode_json(
+    data = canonical_json.dumps(
         {
             "$": CONFIG_KIND,
             "feature_names": sorted(names),
@@ -220,7 +222,7 @@ def _record(one: Encoded, parents: list[str]) -> bytes:
     """Return the record of a registration."""
     others = [parent for parent in parents if parent != one.config_hash]
     value = records.put_value(one.config_hash, one.created_at, one.description, others)
-    return encode_json(value) or encode(value)
+    return canonical_json.dumps(value) or encode(value)
 
 
 def _decoded(one: Encoded) -> ExperimentConfig:

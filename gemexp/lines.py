@@ -139,9 +139,8 @@ def _encode(chunk: list[tuple[int, bytes]], changes: Changes) -> list[Line]:
     lines = []
     for number, text in chunk:
         try:
-            value = formats.loads(text, "json")
-            config = encoded_json(value) if changes == _NONE else None
-            config = config or encoded(changes.build(value), fresh=True)
+            config = encoded_json(text) if changes == _NONE else None
+            config = config or encoded(changes.build(formats.loads(text, "json")), fresh=True)
             lines.append(Line(number, config.recorded()))
         except GemexpError as error:
             hint = error.hint if isinstance(error, InvalidInput) else None

@@ -33,51 +33,101 @@ MAPS = st.fixed_dictionaries(
 )
 
 
-def the_long_way(value):
+def the_long_way(text):
     try:
-        return bulk.encoded(config_from_value(value), fresh=True)
+        return bulk.encoded(config_from_value(formats.loads(text, "json")), fresh=True)
     except GemexpError:
         return None
 
 
-@given(MAPS)
-def test_whatever_the_map_holds(written):
-    try:
-        value = formats.loads(json.dumps(written, allow_nan=True), "json")
-    except GemexpError:
-        return
-    found = bulk.encoded_json(value)
+def assert_as_the_long_way(text):
+    found = bulk.encoded_json(text)
     if found is not None:
-        expected = the_long_way(value)
-        if value.get("created_at") is None:
+        expected = the_long_way(text)
+        assert expected is not None
+        if not formats.loads(text, "json").get("created_at"):
             found = found._replace(created_at=expected.created_at)
         assert found == expected
+
+
+@given(MAPS, st.booleans())
+def test_whatever_the_map_holds(written, escaped):
+    assert_as_the_long_way(json.dumps(written, allow_nan=True, ensure_ascii=escaped).encode(errors="surrogatepass"))
+
+
+@given(MAPS, st.data())
+def test_whatever_became_of_the_text(written, data):
+    text = json.dumps(written, ensure_ascii=False).encode(errors="surrogatepass")
+    places = st.integers(0, len(text))
+    for _ in range(data.draw(st.integers(1, 3))):
+        start, end, target = data.draw(places), data.draw(places), data.draw(places)
+        piece = data.draw(
+            st.one_of(
+                st.just(text[start:end] or text[end:start]),  # such as a key once more
+                st.sampled_from(
+                    [b"", b"\\u003a", b'"a": 1, ', b'"a": 1, "a": ":", ', b"[", b"1e999", b"-0", b" ", b"\0"]
+                ),
+                st.binary(max_size=3),
+            )
+        )
+        text = text[:target] + piece + text[target + data.draw(st.integers(0, 4)) :]
+    assert_as_the_long_way(text)
+
+
+@given(
+    st.one_of(
+        st.floats().map(repr), st.from_regex(r"-?[0-9]{1,25}(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+    )
+)
+def test_however_a_number_is_written(number):
+    assert_as_the_long_way(b'{"feature_names": [], "hyperparameters": {"k": %s}}' % number.encode())
 
 
 @given(configs())
 def test_what_was_exported_has_its_hash_again(config):
     value = formats.loads(config.to_json(), "json")
     del value["config_hash"]
-    found = bulk.encoded_json(value)
+    found = bulk.encoded_json(json.dumps(value).encode())
     if found is not None:
         assert (found.config_hash, found.data) == (config.config_hash, config.to_bytes())
 
 
 @pytest.mark.parametrize("value", [None, 1, "a", [], {}, {"lr": 1}, {"feature_names": []}])
 def test_what_is_no_map_of_sections_is_left_to_the_long_way(value):
-    found = bulk.encoded_json(value)
+    found = bulk.encoded_json(json.dumps(value).encode())
     assert (found is not None) == (value == {"feature_names": []})
 
 
-def test_an_ordinary_line_takes_the_short_way():
-    value = {
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        '"k": 1, "k": 2',
+        '"k": 1, "k": 1',
+        '"k": {"a": ":", "a": 1}',
+        '"k": 1, "k": "\\u003a"',
+        '"k": {"$float": "nan"}',
+        '"k": NaN',
+        '"k": 1e400',
+        '"k": -0.0',
+        '"k": 18446744073709551616',
+        f'"k": {"[" * 63}{"]" * 63}',
+    ],
+)
+def test_what_takes_a_closer_look_gets_one(parameters):
+    assert bulk.encoded_json(b'{"feature_names": [], "hyperparameters": {%s}}' % parameters.encode()) is None
+
+
+@pytest.mark.parametrize("inner", [b"[" * 62 + b"]" * 62, b"[%s]" % b", ".join([b"[]"] * 100), b'"a: b"'])
+def test_an_ordinary_line_takes_the_short_way(inner):
+    text = b"""{
         "feature_names": ["b", "a"],
         "feature_weights": {"b": 0.5, "a": -1.0},
         "feature_transformations": {"b": "log"},
-        "hyperparameters": {"z": [1, {"y": None, "x": True}], "k": 10},
+        "hyperparameters": {"z": [1, {"y": null, "x": true}], "k": 10, "\xc3\xa9": %s},
         "description": "one",
         "tags": ["b", "a", "b"],
-        "created_at": "2024-01-01T00:00:00Z",
-    }
-    assert bulk.encoded_json(value) == the_long_way(value)
-    assert bulk.encoded_json(value) is not None
+        "created_at": "2024-01-01T00:00:00Z"
+    }"""
+    found = bulk.encoded_json(text % inner)
+    assert found is not None
+    assert found == the_long_way(text % inner)
