@@ -7,7 +7,8 @@ is there already costs a look, and nothing is written twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from hashlib import sha256
+from itertools import chain, islice
 from typing import NamedTuple
 
 from gemexp import canonical_json, registering
@@ -25,6 +26,7 @@ PACK_FROM = 1000
 # lookup looks into all of them.
 BATCH_CONFIGS = 50_000
 BATCH_BYTES = 64 * 1024 * 1024
+_RUN = 1000
 
 _SECTIONS = frozenset(SECTIONS)
 _USUAL = _SECTIONS | {"description", "tags", "created_at"}
@@ -160,23 +162,19 @@ class _Writer:
         registering.check_parents(parents)
         self._folder = folder
         self._parents = parents
-        self._tags: dict[str, tuple[bytes, str]] = {}
 
     def write(self, batch: list[Encoded]) -> list[Registered]:
         """Store a batch; when this returns, it is durable."""
         known = self._known(batch)
-        entries: dict[bytes, bytes] = {}
-        paths: list[str] = []
         again: list[Encoded] = []
-        created: dict[str, bool] = {}
+        fresh: dict[str, Encoded] = {}
         for one in batch:
-            if one.config_hash in created or one.config_hash in known:
+            if one.config_hash in fresh or one.config_hash in known:
                 again.append(one)
             else:
-                created[one.config_hash] = True
-                paths += self._add(entries, one)
-        in_order = ((key, entries[key]) for key in sorted(entries))
-        packing.write(self._folder, in_order, created=paths, proof=packing.Proof())
+                fresh[one.config_hash] = one
+        created = dict.fromkeys(fresh, True)
+        self._write_pack([fresh[name] for name in sorted(fresh)])
         if again:  # in order, after what they may repeat
             for config_hash, is_new in registering.register_all(self._folder, map(_decoded, again), self._parents):
                 created[config_hash] = created.get(config_hash, False) or is_new
@@ -190,32 +188,46 @@ class _Writer:
     def _known(self, batch: list[Encoded]) -> set[str]:
         """Return the hashes that the store has, had, or has said something of."""
         deleted = sets.lengths(self._folder, layout.DELETED).keys()
-        packs = self._folder.packs.all()
         fan_outs = set(self._folder.loose.names(layout.OBJECTS))
         hashes = {one.config_hash for one in batch}
-        return {
-            name
-            for name in hashes
-            if name in deleted
-            or (name[:2] in fan_outs and self._folder.loose.exists(layout.object_path(name)))
-            or (packs and self._folder.packs.exists(layout.object_path(name)))
-        }
+        known = self._folder.packs.among(hashes)
+        known |= hashes.intersection(deleted)
+        for name in hashes - known if fan_outs else ():
+            if name[:2] in fan_outs and self._folder.loose.exists(layout.object_path(name)):
+                known.add(name)
+        return known
 
-    def _add(self, entries: dict[bytes, bytes], one: Encoded) -> list[str]:
-        """Add the entries of a configuration; return the paths of its record and tags."""
-        raw = bytes.fromhex(one.config_hash)
-        record = _record(one, self._parents) if self._parents or not one.record else one.record
-        record_hash = hash_bytes(record)
-        entries[pack_format.OBJECT_CODE + raw] = one.data
-        entries[pack_format.record_key(one.config_hash, record_hash)] = record
-        paths = [layout.record_path(one.config_hash, record_hash)]
-        for tag in one.tags:
-            if tag not in self._tags:
-                self._tags[tag] = pack_format.tag_key(tag), layout.tag_folder(tag)
-            key, folder = self._tags[tag]
-            entries[key + raw] = b""
-            paths.append(f"{folder}/{one.config_hash}")
-        return paths
+    def _write_pack(self, configs: list[Encoded]) -> None:
+        """Write configurations with their records and tags, sorted by hash, as a pack."""
+        raw = [bytes.fromhex(one.config_hash) for one in configs]
+        records = [one.record if one.record and not self._parents else _record(one, self._parents) for one in configs]
+        named = [config + sha256(record).digest() for config, record in zip(raw, records, strict=True)]
+        members: dict[str, list[bytes]] = {}
+        for config, one in zip(raw, configs, strict=True):
+            for tag in one.tags:
+                members.setdefault(tag, []).append(config)
+        folders = sorted((pack_format.tag_key(tag), tag) for tag in members)
+        runs = chain(
+            _runs(pack_format.RECORD_CODE, named, records),
+            _runs(pack_format.OBJECT_CODE, raw, [one.data for one in configs]),
+            *(_runs(key, members[tag], [b""] * len(members[tag])) for key, tag in folders),
+        )
+        created = chain(
+            (layout.record_path(name[:32].hex(), name[32:].hex()) for name in named),
+            (
+                f"{folder}/{one.hex()}"
+                for tag, found in members.items()
+                for folder in [layout.tag_folder(tag)]
+                for one in found
+            ),
+        )
+        packing.write(self._folder, runs, created=created, proof=packing.Proof())
+
+
+def _runs(prefix: bytes, rests: list[bytes], contents: list[bytes]) -> Iterator[packing.Run]:
+    for start in range(0, len(rests), _RUN):
+        part = slice(start, start + _RUN)
+        yield packing.Run(prefix, rests[part], contents[part])
 
 
 def _record(one: Encoded, parents: list[str]) -> bytes:

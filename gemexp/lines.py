@@ -18,10 +18,10 @@ from gemexp.variants import vary
 if TYPE_CHECKING:
     from gemexp.paths import Path
 
-# Below this, starting processes costs more than they save.
-_SHARE_FROM = 4000
-_CHUNK_LINES = 500
-_CHUNK_BYTES = 4 * 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+# Where there are fewer chunks, starting processes costs more than they save.
+_SHARE_FROM = 16
+Chunk = tuple[int, bytes]  # the number of its first line, and whole lines
 
 
 class Changes(NamedTuple):
@@ -95,15 +95,15 @@ def read(file: BinaryIO, changes: Changes) -> Iterator[Line]:
         changes: What is done to each.
     """
     chunks = _chunks(file)
-    first = list(islice(chunks, _SHARE_FROM // _CHUNK_LINES))
-    if len(first) < _SHARE_FROM // _CHUNK_LINES or (os.cpu_count() or 1) < 2:
+    first = list(islice(chunks, _SHARE_FROM))
+    if len(first) < _SHARE_FROM or (os.cpu_count() or 1) < 2:
         for chunk in chain(first, chunks):
             yield from _encode(chunk, changes)
         return
     yield from _shared(chain(first, chunks), changes)
 
 
-def _shared(chunks: Iterable[list[tuple[int, bytes]]], changes: Changes) -> Iterator[Line]:
+def _shared(chunks: Iterable[Chunk], changes: Changes) -> Iterator[Line]:
     from concurrent.futures import Future, ProcessPoolExecutor
 
     workers = os.cpu_count() or 1
@@ -120,24 +120,30 @@ def _shared(chunks: Iterable[list[tuple[int, bytes]]], changes: Changes) -> Iter
             pool.shutdown(cancel_futures=True)
 
 
-def _chunks(file: BinaryIO) -> Iterator[list[tuple[int, bytes]]]:
-    chunk: list[tuple[int, bytes]] = []
-    size = 0
+def _chunks(file: BinaryIO) -> Iterator[Chunk]:
+    """Yield some whole lines after the other; of a line that is too long only as much that it is known to be."""
     limit = formats.MAX_TEXT_BYTES["json"]
-    for number, line in enumerate(iter(lambda: file.readline(limit + 1), b""), 1):
-        if line.strip():
-            chunk.append((number, line))
-            size += len(line)
-            if len(chunk) == _CHUNK_LINES or size > _CHUNK_BYTES:
-                yield chunk
-                chunk, size = [], 0
-    if chunk:
-        yield chunk
+    number, begun = 1, b""
+    while step := file.read(_CHUNK_BYTES):
+        end = step.rfind(b"\n") + 1
+        if end:
+            rest, _, whole = step[:end].partition(b"\n")
+            text = b"%b\n%b" % ((begun + rest)[: limit + 1], whole)
+            yield number, text
+            number += text.count(b"\n")
+            begun = step[end:]
+        elif len(begun) <= limit:
+            begun += step
+    if begun:
+        yield number, begun[: limit + 1]
 
 
-def _encode(chunk: list[tuple[int, bytes]], changes: Changes) -> list[Line]:
+def _encode(chunk: Chunk, changes: Changes) -> list[Line]:
     lines = []
-    for number, text in chunk:
+    first, texts = chunk
+    for number, text in enumerate(texts.split(b"\n"), first):
+        if not text or text.isspace():
+            continue
         try:
             config = encoded_json(text) if changes == _NONE else None
             config = config or encoded(changes.build(formats.loads(text, "json")), fresh=True)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import click
 
 from gemexp.cli import report
-from gemexp.cli.output import echo_json
 from gemexp.cli.session import Session
 from gemexp.digest import short
 from gemexp.errors import InvalidInput, InvalidText
+from gemexp.formats import dumps
 from gemexp.lines import Changes, Line, read
 from gemexp.notation import visible
 
@@ -62,8 +62,7 @@ def add_lines(
     if first is not None:  # only then is a store made that was named and is not there
         registry = session.open(writing=True)
         for batch in registry.register_encoded(chain([first], configs), parents=parents):
-            for one in batch:
-                _tell(one, *good.places.popleft(), how)
+            click.echo("\n".join(_told(one, *good.places.popleft(), how) for one in batch))
             count += len(batch)
             _progress(count)
     _progress(count, end=True)
@@ -126,13 +125,10 @@ def spooled(file: BinaryIO) -> BinaryIO:
     return copy
 
 
-def _tell(one: Registered, label: str, description: str, how: Printing) -> None:
+def _told(one: Registered, label: str, description: str, how: Printing) -> str:
     if how.as_json:
-        echo_json({"config_hash": one.config_hash, "created": one.created, "source": label})
-    elif how.quiet:
-        click.echo(one.config_hash)
-    else:
-        click.echo(f"{short(one.config_hash)}  {visible(description or label)}")
+        return dumps({"config_hash": one.config_hash, "created": one.created, "source": label}, "json")
+    return one.config_hash if how.quiet else f"{short(one.config_hash)}  {visible(description or label)}"
 
 
 def _progress(count: int, *, end: bool = False) -> None:

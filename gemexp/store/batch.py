@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -50,7 +50,7 @@ class Batch:
     """
 
     def __init__(
-        self, root: str, packs: Packs, synced: Synced, on_commit: Callable[[Collection[str]], None] | None = None
+        self, root: str, packs: Packs, synced: Synced, on_commit: Callable[[Iterable[str]], None] | None = None
     ) -> None:
         self._root = root
         self._packs = packs

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from gemexp.store import durable, layout
 from gemexp.store.batch import Batch, Synced
@@ -31,7 +31,7 @@ class Folder:
         self._synced = Synced()
         self.loose = LooseFiles(root)
         self.packs = Packs(root)
-        self.on_commit: Callable[[Collection[str]], None] | None = None
+        self.on_commit: Callable[[Iterable[str]], None] | None = None
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a file's bytes, or None if there is no such file.

@@ -56,16 +56,22 @@ class Recorder:
         self._id = os.urandom(8).hex()
         self._size = 0
 
-    def __call__(self, created: Collection[str]) -> None:
+    def __call__(self, created: Iterable[str]) -> None:
         """Write down the paths of one batch; a journal that cannot be written fails no command."""
         if self._size > MAX_COMMAND_BYTES:
             return
-        paths = _grouped(created)
+        kept = []
+        for path in created:  # no further than there is room: there may be a million
+            if path.startswith(f"{layout.OBJECTS}/"):  # says nothing that the record beside it does not
+                continue
+            self._size += len(path.rpartition("/")[2]) + 4
+            kept.append(path)
+            if self._size > MAX_COMMAND_BYTES:
+                break
         entry = {"id": self._id, "time": now(), "command": self._command}
-        self._size += sum(len(name) + 4 for names in paths.values() for name in names)
         if self._size > MAX_COMMAND_BYTES:
             _append(self._root, {**entry, "complete": False})
-        elif paths:
+        elif paths := _grouped(kept):
             _append(self._root, {**entry, "created": paths})
 
 
@@ -117,7 +123,7 @@ def _grouped(paths: Iterable[str]) -> dict[str, list[str]]:
         folder, _, name = path.rpartition("/")
         if folder.startswith(f"{layout.INDEX}/"):
             found.setdefault(layout.INDEX, []).append(name)
-        elif not folder.startswith(f"{layout.OBJECTS}/"):  # an object says nothing that the record beside it does not
+        elif not folder.startswith(f"{layout.OBJECTS}/"):
             found.setdefault(folder, []).append(name)
     return found
 

@@ -8,7 +8,7 @@ Source: ``docs/spec/pack.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from mmap import MADV_DONTNEED, PAGESIZE, mmap
 from typing import NamedTuple
@@ -236,6 +236,27 @@ def frame(key: bytes, data: bytes) -> bytes:
     size = len(data)
     head = _varint(len(key)) + (bytes((size & 0x7F | 0x80, size >> 7)) if 0x80 <= size < 0x4000 else _varint(size))
     return b"".join((MARK, crc32(key, crc32(head)).to_bytes(4, "little"), head, key, data))
+
+
+def frames_alike(prefix: bytes, rests: Sequence[bytes], contents: Iterable[bytes]) -> list[bytes]:
+    """Return the frames of entries whose keys begin alike, for half the price of `frame` for each.
+
+    Args:
+        prefix: What all keys begin with.
+        rests: What follows in each, of one length.
+        contents: The data of each.
+    """
+    key_bytes = _varint(len(prefix) + len(rests[0]))
+    starts: dict[int, tuple[int, bytes]] = {}  # by size of the data
+    found = []
+    for rest, data in zip(rests, contents, strict=False):
+        size = len(data)
+        if size not in starts:
+            head = key_bytes + _varint(size) + prefix
+            starts[size] = crc32(head), head
+        begun, head = starts[size]
+        found.append(b"".join((MARK, crc32(rest, begun).to_bytes(4, "little"), head, rest, data)))
+    return found
 
 
 def read_frame(pack: bytes | mmap, start: int) -> Frame | None:

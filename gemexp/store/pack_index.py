@@ -33,6 +33,8 @@ _WORDS_AT = len(_MAGIC) + 32
 _WORDS = 5 + 2 * _TABLES * _SECTIONS + 1
 _HEADER_BYTES = _WORDS_AT + 8 * _WORDS
 FULL = (1 << 64) - 1
+# Where fewer of a table's entries are looked for, going through it takes longer.
+_BISECT_BELOW = 50
 _DAMAGED, _PROVEN = 1, 2
 
 OBJECTS, RECORDS, MEMBERS = range(3)
@@ -141,6 +143,14 @@ class PackIndex:
         """Return where entries may be whose hash begins with eight bytes, given as a number."""
         return self.between(table, word, word)
 
+    def among(self, table: int, words: set[int]) -> set[int]:
+        """Return those of some first eight bytes of hashes, given as numbers, that entries have."""
+        keys = self._tables[table][0]
+        if len(words) * _BISECT_BELOW < len(keys):
+            return {word for word in words if self.at(table, word)}
+        self._check_all(table)
+        return words.intersection(self._tables[table][0])
+
     def between(self, table: int, low: int, high: int) -> Sequence[int]:
         """Return where entries may be whose hash begins with eight bytes between two, which begin with the same one."""
         section = table * _SECTIONS + (low >> 56)
@@ -162,9 +172,7 @@ class PackIndex:
 
     def span(self, table: int) -> tuple[int, int]:
         """Return the first and the last place of a table."""
-        for section in range(table * _SECTIONS, (table + 1) * _SECTIONS):
-            if not self._sound[section]:
-                self._check(section)
+        self._check_all(table)
         places = self._tables[table][1]
         return (min(places), max(places)) if len(places) else (0, 0)
 
@@ -191,6 +199,11 @@ class PackIndex:
     def _section(self, section: int) -> tuple[int, int]:
         """Return where a section of a table begins and ends."""
         return (self._starts[section], self._ends[section])
+
+    def _check_all(self, table: int) -> None:
+        for section in range(table * _SECTIONS, (table + 1) * _SECTIONS):
+            if not self._sound[section]:
+                self._check(section)
 
     def _check(self, section: int) -> None:
         """Look at a section's checksum before it is used for the first time."""
@@ -241,15 +254,38 @@ class Builder:
         keys.append(int.from_bytes(word, "big"))
         places.append(start)
 
+    def add_alike(self, prefix: bytes, rests: Sequence[bytes], starts: Sequence[int], end: int) -> None:
+        """Note entries whose keys begin alike: an object's, a record's, or a set's, whose folder is all of ``prefix``.
+
+        Args:
+            prefix: What all keys begin with.
+            rests: What follows in each: the hash comes first.
+            starts: Where the frame of each begins.
+            end: Where the last ends.
+        """
+        kind = prefix[0]
+        table = OBJECTS if kind == pack_format.OBJECT else RECORDS if kind == pack_format.RECORD else MEMBERS
+        if table == MEMBERS:
+            self._note_folder(prefix, prefix + rests[0], starts[0], end, len(rests))
+        words = array("Q", b"".join([rest[:8] for rest in rests]))
+        if sys.byteorder == "little":
+            words.byteswap()
+        keys, places = self._tables[table]
+        keys.extend(words)
+        places.extend(array("Q", starts))
+
     def _member(self, key: bytes, start: int, end: int) -> bytes:
         at = pack_format.name_start(key)
-        if key[:at] == self._folder_key:
-            path, first, _, count = self._folders[-1]
-            self._folders[-1] = (path, first, end, count + 1)
-        else:
-            self._folder_key = key[:at]
-            self._folders.append((pack_format.to_path(key).rpartition("/")[0], start, end, 1))
+        self._note_folder(key[:at], key, start, end, 1)
         return key[at : at + 8]
+
+    def _note_folder(self, folder: bytes, key: bytes, start: int, end: int, entries: int) -> None:
+        if folder == self._folder_key:
+            path, first, _, count = self._folders[-1]
+            self._folders[-1] = (path, first, end, count + entries)
+        else:
+            self._folder_key = folder
+            self._folders.append((pack_format.to_path(key).rpartition("/")[0], start, end, entries))
 
     def finish(self, pack: str, pack_size: int, *, damaged: bool = False, proven: bool = False) -> bytes:
         """Return the index as bytes.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import accumulate
 from typing import NamedTuple
 
 from gemexp.config import ExperimentConfig, is_config
@@ -71,14 +72,32 @@ def _is_valid(key: bytes, data: bytes) -> bool:
     return True
 
 
+class Run(NamedTuple):
+    """Some entries of a pack whose keys begin alike, and which lie there one after the other.
+
+    Args:
+        prefix: What all keys begin with: the code of objects or records, or that of a set's folder with its name.
+        rests: What follows in each, of one length, sorted.
+        contents: The data of each.
+    """
+
+    prefix: bytes
+    rests: Sequence[bytes]
+    contents: Sequence[bytes]
+
+
 def write(
-    folder: Folder, entries: Iterable[Entry], *, created: Collection[str] = (), proof: Proof | None = None
+    folder: Folder,
+    entries: Iterable[Entry | Run],
+    *,
+    created: Iterable[str] = (),
+    proof: Proof | None = None,
 ) -> Packed:
     """Write a pack; when this returns, it is durable.
 
     Args:
         folder: The store.
-        entries: Keys and data, sorted by key, each key once.
+        entries: Keys and data, or many at once, sorted by key, each key once.
         created: Paths in it that are new in the store, for the journal; objects may be left out.
         proof: Tells, once all entries were read, whether their configurations are valid.
 
@@ -112,24 +131,31 @@ def write(
         return Packed(None, 0, 0)
     index = builder.finish(name, size, proven=proof is not None and proof.holds)
     folder.note(layout.pack_index_path(name), index)
-    if created and folder.on_commit is not None:
+    if folder.on_commit is not None:
         folder.on_commit(created)
     return Packed(name, count, size)
 
 
-def _steps(entries: Iterable[Entry], builder: pack_index.Builder) -> Iterator[tuple[bytes, int]]:
+def _steps(entries: Iterable[Entry | Run], builder: pack_index.Builder) -> Iterator[tuple[bytes, int]]:
     """Yield the bytes of a pack in large steps, and how many entries each adds."""
     parts, size, at, added = [pack_format.MAGIC], len(pack_format.MAGIC), 0, 0
-    for key, data in entries:
-        framed = pack_format.frame(key, data)
+    for entry in entries:
         start = at + size
-        size += len(framed)
-        builder.add(key, start, at + size)
-        parts.append(framed)
-        added += 1
+        if isinstance(entry, Run):
+            framed = pack_format.frames_alike(*entry)
+            *starts, end = accumulate(map(len, framed), initial=start)
+            builder.add_alike(entry.prefix, entry.rests, starts, end)
+            parts += framed
+            added += len(framed)
+        else:
+            parts.append(pack_format.frame(*entry))
+            end = start + len(parts[-1])
+            builder.add(entry[0], start, end)
+            added += 1
+        size = end - at
         if size >= _STEP_BYTES:
             yield b"".join(parts), added
-            at, parts, size, added = at + size, [], 0, 0
+            at, parts, size, added = end, [], 0, 0
     if parts:
         yield b"".join(parts), added
 

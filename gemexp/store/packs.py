@@ -6,7 +6,7 @@ import os
 import stat
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -160,6 +160,17 @@ class Packs:
             if found is not None:
                 return pack, found
         return None
+
+    def among(self, hashes: Collection[str]) -> set[str]:
+        """Return those of many objects' hashes that packs have, for a fraction of the price of asking for each."""
+        packs = self.all()
+        if not packs:
+            return set()
+        from gemexp.store.pack_index import OBJECTS, first_word
+
+        words = set(map(first_word, hashes))
+        found = set().union(*(pack.index.among(OBJECTS, words) for pack in packs))
+        return {one for one in hashes if first_word(one) in found and self.exists(layout.object_path(one))}
 
     def numbers(self, set_folder: str, member: str) -> Iterator[int]:
         """Yield the causal lengths of a set's member that packs have entries of."""

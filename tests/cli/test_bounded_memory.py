@@ -28,7 +28,8 @@ from gemexp.index import answers, file
 from gemexp.query import walk
 from gemexp.store import merge, packing
 bulk.BATCH_CONFIGS = 200
-lines._SHARE_FROM = lines._CHUNK_LINES = 100
+lines._CHUNK_BYTES = 100_000
+lines._SHARE_FROM = 1
 walk._READ_AHEAD_ALL_BYTES = 1000
 file._CACHE_KIB = 100
 merge._MOST_PATHS = 100

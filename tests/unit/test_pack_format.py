@@ -129,6 +129,16 @@ def test_a_frame_holds_data_of_any_size(size):
     )
 
 
+@given(
+    prefix=st.binary(min_size=1, max_size=130),
+    entries=st.lists(st.tuples(st.binary(min_size=32, max_size=32), st.binary(max_size=150)), min_size=1),
+)
+def test_frames_that_are_made_together_are_those_that_are_made_one_by_one(prefix, entries):
+    rests, contents = zip(*entries, strict=True)
+    expected = [pack_format.frame(prefix + rest, data) for rest, data in entries]
+    assert pack_format.frames_alike(prefix, rests, contents) == expected
+
+
 @pytest.mark.parametrize("size", [1, 127, 128, MAX_KEY_BYTES])
 def test_a_frame_holds_keys_of_any_size(size):
     framed = pack_format.frame(b"k" * size, b"data")

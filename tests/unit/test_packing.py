@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+from itertools import groupby
 
 import pytest
 from packed_stores import answers, config, copy_of, fill, frames, overwrite, packs, the_pack
@@ -239,6 +240,31 @@ def test_adding_what_a_pack_holds_damaged_writes_it_anew(filled):
     again.register(config(0))
     assert again.get(config(0).config_hash).hyperparameters == {"k": 0}
     assert path in contents(filled.root)
+
+
+def test_many_entries_at_once_make_the_same_pack_and_index(filled, tmp_path):
+    filled.pack()
+    found, content = frames(filled.root)
+    entries = [(frame.key, content[frame.data : frame.end]) for frame in found]
+    one_by_one = packing.write(Folder(str(tmp_path / "a")), entries)
+    runs = [
+        packing.Run(prefix, [key[len(prefix) :] for key, _ in part], [data for _, data in part])
+        for (prefix, _), group in groupby(entries, key=lambda entry: alike(entry[0]))
+        for part in batched(list(group), 3)
+    ]
+    assert any(len(run.rests) == 3 for run in runs)
+    assert packing.write(Folder(str(tmp_path / "b")), runs) == one_by_one
+    index = layout.pack_index_path(one_by_one.pack)
+    assert (tmp_path / "a" / index).read_bytes() == (tmp_path / "b" / index).read_bytes()
+
+
+def alike(key):
+    """Return what a run's keys begin with, and how long they are."""
+    return key[: pack_format.name_start(key)], len(key)
+
+
+def batched(items, size):
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def test_nothing_is_made_of_nothing(registry):

@@ -10,7 +10,7 @@ from packed_stores import answers, config, copy_of, fill, flip, frames, overwrit
 from surroundings import contents, snapshot
 
 from gemexp import Corrupt, DamageWarning, ExperimentRegistry
-from gemexp.store import layout, pack_format, packing
+from gemexp.store import layout, pack_format, pack_index, packing
 from gemexp.store.files import Folder
 from gemexp.store.pack import Pack, build_index
 from gemexp.store.pack_index import MEMBERS, OBJECTS, RECORDS, Builder, PackIndex
@@ -346,3 +346,13 @@ def test_the_tables_find_hashes_that_begin_alike():
     assert index.fan_outs(RECORDS) == []
     assert index.span(OBJECTS) == (8, at - 100)
     assert index.folders == {}
+
+
+@pytest.mark.parametrize("many", [0, 1000])
+def test_of_many_objects_those_that_packs_have(root, loose, monkeypatch, many):
+    monkeypatch.setattr(pack_index, "_BISECT_BELOW", many)
+    objects = [name for fan_out in loose.names("objects") for name in loose.names(f"objects/{fan_out}")]
+    others = [f"{one[:16]}{'0' * 48}" for one in objects[:3]] + ["ab" * 32]
+    assert Folder(root).packs.among([*objects, *others]) == set(objects)
+    assert Folder(root).packs.among(others) == set()
+    assert loose.packs.among(objects) == set()
