@@ -42,7 +42,7 @@ class Encoded(NamedTuple):
         created_at: When it was made, ISO 8601.
         description: Its description.
         tags: Its tags.
-        record: The record of its registration without parents, if that was encoded already.
+        record: The record of its registration without parents.
     """
 
     config_hash: str
@@ -50,11 +50,7 @@ class Encoded(NamedTuple):
     created_at: str
     description: str
     tags: tuple[str, ...]
-    record: bytes = b""
-
-    def recorded(self) -> Encoded:
-        """Return the same with its record."""
-        return self._replace(record=_record(self, []))
+    record: bytes
 
 
 def encoded(config: ExperimentConfig, *, fresh: bool = False) -> Encoded:
@@ -68,7 +64,7 @@ def encoded(config: ExperimentConfig, *, fresh: bool = False) -> Encoded:
         InvalidInput: It or one of its tags cannot be stored.
     """
     data = registering.validate(config, fresh=fresh)
-    return Encoded(hash_bytes(data), data, config.created_at or now(), config.description, tuple(config.tags))
+    return _encoded(data, config.created_at or now(), config.description, tuple(config.tags))
 
 
 def encoded_json(text: bytes) -> Encoded | None:
@@ -115,7 +111,13 @@ def encoded_json(text: bytes) -> Encoded | None:
             "hyperparameters": hyperparameters,
         }
     )
-    return None if data is None else Encoded(hash_bytes(data), data, created_at, description, tuple(tags))
+    return None if data is None else _encoded(data, created_at, description, tuple(tags))
+
+
+def _encoded(data: bytes, created_at: str, description: str, tags: tuple[str, ...]) -> Encoded:
+    config_hash = hash_bytes(data)
+    record = _record(config_hash, created_at, description, [])
+    return Encoded(config_hash, data, created_at, description, tags, record)
 
 
 def register(folder: Folder, configs: Iterable[Encoded], parents: list[str]) -> Iterator[list[Registered]]:
@@ -200,15 +202,15 @@ class _Writer:
     def _write_pack(self, configs: list[Encoded]) -> None:
         """Write configurations with their records and tags, sorted by hash, as a pack."""
         raw = [bytes.fromhex(one.config_hash) for one in configs]
-        records = [one.record if one.record and not self._parents else _record(one, self._parents) for one in configs]
-        named = [config + sha256(record).digest() for config, record in zip(raw, records, strict=True)]
+        about = [one.record if not self._parents else self._record(one) for one in configs]
+        named = [config + sha256(record).digest() for config, record in zip(raw, about, strict=True)]
         members: dict[str, list[bytes]] = {}
         for config, one in zip(raw, configs, strict=True):
             for tag in one.tags:
                 members.setdefault(tag, []).append(config)
         folders = sorted((pack_format.tag_key(tag), tag) for tag in members)
         runs = chain(
-            _runs(pack_format.RECORD_CODE, named, records),
+            _runs(pack_format.RECORD_CODE, named, about),
             _runs(pack_format.OBJECT_CODE, raw, [one.data for one in configs]),
             *(_runs(key, members[tag], [b""] * len(members[tag])) for key, tag in folders),
         )
@@ -223,6 +225,9 @@ class _Writer:
         )
         packing.write(self._folder, runs, created=created, proof=packing.Proof())
 
+    def _record(self, one: Encoded) -> bytes:
+        return _record(one.config_hash, one.created_at, one.description, self._parents)
+
 
 def _runs(prefix: bytes, rests: list[bytes], contents: list[bytes]) -> Iterator[packing.Run]:
     for start in range(0, len(rests), _RUN):
@@ -230,10 +235,10 @@ def _runs(prefix: bytes, rests: list[bytes], contents: list[bytes]) -> Iterator[
         yield packing.Run(prefix, rests[part], contents[part])
 
 
-def _record(one: Encoded, parents: list[str]) -> bytes:
+def _record(config_hash: str, created_at: str, description: str, parents: list[str]) -> bytes:
     """Return the record of a registration."""
-    others = [parent for parent in parents if parent != one.config_hash]
-    value = records.put_value(one.config_hash, one.created_at, one.description, others)
+    others = [parent for parent in parents if parent != config_hash]
+    value = records.put_value(config_hash, created_at, description, others)
     return canonical_json.dumps(value) or encode(value)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 256 * 1024
 # Where there are fewer chunks, starting processes costs more than they save.
 _SHARE_FROM = 16
+# So much is encoded while a batch is written.
+_AHEAD = 160
 Chunk = tuple[int, bytes]  # the number of its first line, and whole lines
 
 
@@ -112,7 +114,7 @@ def _shared(chunks: Iterable[Chunk], changes: Changes) -> Iterator[Line]:
         try:
             for chunk in chunks:
                 waiting.append(pool.submit(_encode, chunk, changes))
-                if len(waiting) > 2 * workers:  # what is read ahead is bounded
+                if len(waiting) > _AHEAD:  # what is read ahead is bounded
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
@@ -147,7 +149,7 @@ def _encode(chunk: Chunk, changes: Changes) -> list[Line]:
         try:
             config = encoded_json(text) if changes == _NONE else None
             config = config or encoded(changes.build(formats.loads(text, "json")), fresh=True)
-            lines.append(Line(number, config.recorded()))
+            lines.append(Line(number, config))
         except GemexpError as error:
             hint = error.hint if isinstance(error, InvalidInput) else None
             lines.append(Line(number, None, str(error), hint))

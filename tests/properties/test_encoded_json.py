@@ -33,21 +33,20 @@ MAPS = st.fixed_dictionaries(
 )
 
 
-def the_long_way(text):
+def the_long_way(text, created_at):
+    """Return what the long way comes to, at a time if the text gives none."""
     try:
-        return bulk.encoded(config_from_value(formats.loads(text, "json")), fresh=True)
+        value = formats.loads(text, "json")
+        if isinstance(value, dict) and value.get("created_at") is None:
+            value["created_at"] = created_at
+        return bulk.encoded(config_from_value(value), fresh=True)
     except GemexpError:
         return None
 
 
 def assert_as_the_long_way(text):
     found = bulk.encoded_json(text)
-    if found is not None:
-        expected = the_long_way(text)
-        assert expected is not None
-        if not formats.loads(text, "json").get("created_at"):
-            found = found._replace(created_at=expected.created_at)
-        assert found == expected
+    assert found is None or found == the_long_way(text, found.created_at)
 
 
 @given(MAPS, st.booleans())
@@ -130,4 +129,4 @@ def test_an_ordinary_line_takes_the_short_way(inner):
     }"""
     found = bulk.encoded_json(text % inner)
     assert found is not None
-    assert found == the_long_way(text % inner)
+    assert found == the_long_way(text % inner, None)
