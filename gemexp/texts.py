@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from gemexp.describing import damage, describe, text_lines
+from gemexp.digest import hash_bytes
 from gemexp.unpacking import unpack
 
 TYPE_CHECKING = False
@@ -30,7 +29,7 @@ def text(path: str, data: bytes, stores: Sequence[str]) -> bytes:
 
 def is_whole(name: str, data: bytes) -> bool:
     """Tell whether a file holds what its name says."""
-    return _hash(data) == _expected_hash(name)
+    return hash_bytes(data) == _expected_hash(name)
 
 
 def is_named_by_hash(name: str) -> bool:
@@ -55,10 +54,10 @@ def lines(path: str, data: bytes, stores: Sequence[str]) -> Iterator[str]:
     expected = _expected_hash(name)
     if is_pack(data):
         yield from _pack_lines(data, expected)
-    elif expected is None or _hash(data) == expected:
+    elif expected is None or hash_bytes(data) == expected:
         yield from _whole_lines(data, stores)
     elif data or not _is_set(folder):
-        yield f"damaged: {damage(data, expected, _hash)}"
+        yield f"damaged: {damage(data, expected, hash_bytes)}"
         yield from _damaged_lines(data)
 
 
@@ -151,22 +150,3 @@ def _expected_hash(name: str) -> str | None:
 def _is_set(folder: str) -> bool:
     """Tell whether an empty file is a member of a set, whose name says it all."""
     return any(f"/refs/{one}/" in f"/{folder}/" for one in ("tags", "deleted", "migrated"))
-
-
-def _hash(data: bytes) -> str:
-    digest: str = (_lean_sha256() if len(data) <= SMALL else _openssl_sha256())(data).hexdigest()
-    return digest
-
-
-def _lean_sha256() -> Any:
-    """Return what hashlib falls back to itself: loading OpenSSL takes longer than all else here. So does random.py."""
-    try:
-        return __import__("_sha2" if sys.version_info >= (3, 12) else "_sha256").sha256
-    except ImportError:
-        return _openssl_sha256()
-
-
-def _openssl_sha256() -> Any:
-    from hashlib import sha256
-
-    return sha256

@@ -6,7 +6,6 @@ import contextlib
 import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 from gemexp.digest import HASH_DIGITS, is_hex
@@ -267,6 +266,8 @@ def build_index(name: str, content: bytes | mmap.mmap) -> bytes:
 
 def digest(content: bytes | mmap.mmap) -> str:
     """Return the hash of a pack's bytes."""
+    from hashlib import sha256  # loading OpenSSL takes longer than a lookup
+
     found = sha256()
     for start in range(0, len(content), _STEP_BYTES):
         found.update(content[start : start + _STEP_BYTES])
