@@ -113,6 +113,13 @@ def predicate(query: Query, bearers: Bearers) -> Predicate:
     return _atom(query, bearers)
 
 
+def clues(query: Query) -> tuple[bytes, ...]:
+    """Return bytes of which the object of any config that matches holds at least one; none if nothing is known."""
+    if isinstance(query, And):
+        return next(filter(None, map(clues, sorted(query.operands, key=_price))), ())
+    return () if isinstance(query, (Not, Or)) else traces(query)
+
+
 def sections(query: Query) -> frozenset[str]:
     """Return which sections of a config's value may have to be read."""
     if isinstance(query, Not):

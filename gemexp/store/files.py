@@ -74,6 +74,9 @@ class Folder:
             else:
                 seen.add(name)
                 yield name, data
+        if not seen and not unread:
+            yield from self.packs.contents(path, limit)
+            return
         for name, data in self.packs.contents(path, limit):
             if name not in seen:
                 unread.discard(name)

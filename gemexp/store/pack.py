@@ -173,8 +173,9 @@ class Pack:
 
     def entries(self, folder: str) -> Iterator[tuple[str, bytes]]:
         """Yield (name, data) of the entries in a fan-out folder, or in the folder of a set or a name, in order."""
+        file_name = pack_format.file_name
         for key, data in self._keyed(*self._span(folder)):
-            yield pack_format.file_name(key), data
+            yield file_name(key), data
 
     def frames(self, folder: str) -> Iterator[Frame]:
         """Yield where the entries of such a folder are, in order."""
@@ -216,11 +217,12 @@ class Pack:
             yield pack_format.path_unchecked(key), data
 
     def _keyed(self, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
-        for key, at, data, after in pack_format.entries(self.bytes, start, end):
+        content = self.bytes
+        for key, at, data, after in pack_format.entries(content, start, end):
             if at != start and self.on_damage is not None:
                 self.on_damage()
             start = after
-            yield key, self.bytes[data:after]
+            yield key, content[data:after]
         if start < end and self.on_damage is not None:  # what comes last, or all of it
             self.on_damage()
 

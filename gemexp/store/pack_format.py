@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from mmap import MADV_DONTNEED, PAGESIZE, mmap
+from struct import Struct
 from typing import NamedTuple
 from zlib import crc32
 
@@ -23,6 +24,8 @@ MARK = b"\xc1\x67"  # 0xc1 begins no value of MessagePack, and is in no UTF-8 te
 MAX_KEY_BYTES = 1024
 MAX_DATA_BYTES = 256 * 1024 * 1024
 _HEAD_BYTES = 16
+# The mark, the checksum, the lengths of key and data, or the first digits of that; no frame is shorter.
+_LEAST = Struct("<2sIBBB")
 # What of a mapped pack is held at once by whoever goes through it; there may be many packs, and all are gone through.
 _STEP_BYTES = 1 << 20
 _LAST_STEP_BYTES = 1 << 16
@@ -261,25 +264,26 @@ def frames_alike(prefix: bytes, rests: Sequence[bytes], contents: Iterable[bytes
 
 def read_frame(pack: bytes | mmap, start: int) -> Frame | None:
     """Return the frame that begins at ``start``, or None if no whole one does."""
-    head = pack[start : start + _HEAD_BYTES]
-    if head[:2] != MARK or len(head) < 8:
+    if start + _LEAST.size > len(pack):
         return None
-    key_bytes, size, after = head[6], head[7], 8
-    if key_bytes < 0x80 <= size and len(head) > 8 and 0 < head[8] < 0x80:  # as of most objects and records
-        size, after = size & 0x7F | head[8] << 7, 9
+    mark, check, key_bytes, size, more = _LEAST.unpack_from(pack, start)
+    if mark != MARK:
+        return None
+    after = start + 8
+    if key_bytes < 0x80 <= size and 0 < more < 0x80:  # as of most objects and records
+        size, after = size & 0x7F | more << 7, start + 9
     elif key_bytes >= 0x80 or size >= 0x80:
-        lengths = _read_varints(head)
+        lengths = _read_varints(pack[start : start + _HEAD_BYTES])
         if lengths is None:
             return None
-        key_bytes, size, after = lengths
-    at = start + after
-    end = at + key_bytes + size
+        key_bytes, size, after = lengths[0], lengths[1], start + lengths[2]
+    at = after + key_bytes
+    end = at + size
     if not 0 < key_bytes <= MAX_KEY_BYTES or size > MAX_DATA_BYTES or end > len(pack):
         return None
-    key = pack[at : at + key_bytes]
-    if crc32(key, crc32(head[6:after])) != int.from_bytes(head[2:6], "little"):
+    if crc32(pack[start + 6 : at]) != check:
         return None
-    return Frame(key, start, at + key_bytes, end)
+    return Frame(pack[after:at], start, at, end)
 
 
 def frames(pack: bytes | mmap, start: int, end: int) -> Iterator[Frame]:
@@ -287,18 +291,7 @@ def frames(pack: bytes | mmap, start: int, end: int) -> Iterator[Frame]:
 
     What was read of a mapped file is given back now and then, so that memory stays small however large the pack is.
     """
-    at = kept = start
-    while 0 <= at < end:
-        found = read_frame(pack, at)
-        if found is None:
-            at = pack.find(MARK, at + 1, end)
-        else:
-            yield found
-            at = found.end
-        if at - kept > _STEP_BYTES:
-            kept = release(pack, kept, at)
-    if at - kept > _LAST_STEP_BYTES:
-        release(pack, kept, at)
+    return _frames(pack, start, end, counting=False)
 
 
 def entries(pack: bytes | mmap, start: int, end: int) -> Iterator[Frame]:
@@ -306,11 +299,27 @@ def entries(pack: bytes | mmap, start: int, end: int) -> Iterator[Frame]:
 
     A reader that begins at such a frame passes over the same ones as a reader that began before it.
     """
+    return _frames(pack, start, end, counting=True)
+
+
+def _frames(pack: bytes | mmap, start: int, end: int, *, counting: bool) -> Iterator[Frame]:
+    at = kept = start
     last = b""
-    for found in frames(pack, start, end):
-        if found.key > last and is_key(found.key):
-            last = found.key
-            yield found
+    while 0 <= at < end:
+        found = read_frame(pack, at)
+        if found is None:
+            at = pack.find(MARK, at + 1, end)
+        else:
+            key, _, _, at = found
+            if not counting:
+                yield found
+            elif key > last and is_key(key):
+                last = key
+                yield found
+        if at - kept > _STEP_BYTES:
+            kept = release(pack, kept, at)
+    if at - kept > _LAST_STEP_BYTES:
+        release(pack, kept, at)
 
 
 def release(pack: bytes | mmap, start: int, end: int) -> int:

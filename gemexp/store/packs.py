@@ -229,10 +229,11 @@ class Packs:
         seen = set()
         for pack in packs:
             for name, data in pack.entries(path):
-                if name not in seen:
-                    if len(packs) > 1:
-                        seen.add(name)
-                    yield name, data if len(data) <= limit else None
+                if len(packs) > 1:
+                    if name in seen:
+                        continue
+                    seen.add(name)
+                yield name, data if len(data) <= limit else None
             self._use(_RELEASE_AFTER)
 
     def memberships(self, config_hash: str) -> Iterator[str]:
