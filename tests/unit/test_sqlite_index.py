@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gemexp import Conflict, Corrupt, DamageWarning, ExperimentConfig, ExperimentRegistry
+from gemexp.config import CONFIG_KIND
 from gemexp.index import watching
 from gemexp.index.answers import Indexed
 from gemexp.index.building import require_sound_packs
@@ -330,7 +331,7 @@ def test_a_damaged_pack_is_found_out_without_the_index(registry, hashes):
     registry.pack()
     (path,) = Path(registry.root, layout.PACKS).iterdir()
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
+    data[data.index(CONFIG_KIND.encode())] ^= 1
     path.chmod(0o644)
     path.write_bytes(data)
     shutil.rmtree(Path(registry.root, layout.PACK_INDEXES))
@@ -339,7 +340,7 @@ def test_a_damaged_pack_is_found_out_without_the_index(registry, hashes):
         registry.build_index()
     with pytest.warns(match="damaged"):
         whole = Scanner(Folder(registry.root)).matching(parse("k >= 0"))
-    assert len(whole) < 10
+    assert len(whole) == 9
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DamageWarning)
         assert registry.select("k >= 0") == whole
