@@ -13,6 +13,7 @@ _WAITS = (0, 0.01, 0.1)  # seconds
 _WAITS_FOR_OTHERS = (0.3, 1, 2)
 # What a collector that is done calls its trash: nothing in it has come alive.
 FINISHED = ".done"
+TAKEN = "a collector that was interrupted took it"
 
 
 def rounds(folder: Folder) -> Iterator[None]:

@@ -304,11 +304,9 @@ class _Checker:
                 break
         for name, message in missing.items():
             path = layout.object_path(name)
-            if at_work.is_taken(self._folder, path):
-                taken = f"{message}, and a collector that was interrupted took it: gemexp gc brings it back"
-                self._notes.append(Problem(path, taken, missing=True))
-            else:
-                self._problems.append(Problem(path, message, missing=True))
+            taken = at_work.is_taken(self._folder, path)
+            hint = f": {at_work.TAKEN}; gemexp gc, or fsck --repair, brings it back" if taken else ""
+            self._problems.append(Problem(path, f"{message}{hint}", missing=True))
         for name, message in self._references.wrong():
             stays = "it is whole, and so is what refers to it"
             self._problems.append(Problem(layout.object_path(name), message, stays=stays))
