@@ -90,7 +90,7 @@ def _records(folder: Folder, packs: Sequence[Pack], config_hash: str, prefix: st
 
 def _tags(folder: Folder, packs: Sequence[Pack], config_hash: str) -> list[str] | None:
     """Return the config's tags; None if it is or was deleted, or any config was migrated."""
-    if folder.loose.exists(layout.MIGRATED) or any(pack.has_folder(layout.MIGRATED) for pack in packs):
+    if folder.loose.exists(layout.MIGRATED) or any(layout.MIGRATED in pack.index.folders for pack in packs):
         return None
     if not folder.loose.is_empty(layout.DELETED) and folder.numbers(layout.DELETED, config_hash):
         return None

@@ -237,11 +237,10 @@ def with_prefix(packs: Sequence[Pack], table: int, digits: str) -> list[tuple[Pa
     low = pack_index.first_word(digits)
     high = low | pack_index.FULL >> 4 * len(digits[:16])
     found = []
-    for pack in packs:
-        for place in pack.index.between(table, low, high):
-            frame = pack.frame(place)
-            if frame is not None and frame.key[1:33].hex().startswith(digits):
-                found.append((pack, frame))
+    for number, place in pack_index.places_among([pack.index for pack in packs], table, low, high):
+        frame = packs[number].frame(place)
+        if frame is not None and frame.key[1:33].hex().startswith(digits):
+            found.append((packs[number], frame))
     return found
 
 
@@ -249,11 +248,10 @@ def with_member(packs: Sequence[Pack], member: bytes) -> list[bytes]:
     """Return the keys in sets, of whatever folder, whose name begins with a hash of 32 bytes, in all of some packs."""
     word = int.from_bytes(member[:8], "big")
     found = []
-    for pack in packs:
-        for place in pack.index.between(MEMBERS, word, word):
-            frame = pack.frame(place)
-            if frame is not None and frame.key.startswith(member, pack_format.name_start(frame.key)):
-                found.append(frame.key)
+    for number, place in pack_index.places_among([pack.index for pack in packs], MEMBERS, word, word):
+        frame = packs[number].frame(place)
+        if frame is not None and frame.key.startswith(member, pack_format.name_start(frame.key)):
+            found.append(frame.key)
     return found
 
 

@@ -196,8 +196,14 @@ class PackIndex:
         if sums != self._sums or crc32(self._folders_text) != self._folders_sum:
             raise ValueError("is damaged")
 
+    def section(self, section: int) -> tuple[memoryview, memoryview, int, int]:
+        """Return a section's table of first words and places, and where in it the section begins and ends."""
+        if not self._sound[section]:
+            self._check(section)
+        keys, places = self._tables[section // _SECTIONS]
+        return keys, places, self._starts[section], self._ends[section]
+
     def _section(self, section: int) -> tuple[int, int]:
-        """Return where a section of a table begins and ends."""
         return (self._starts[section], self._ends[section])
 
     def _check_all(self, table: int) -> None:
@@ -221,6 +227,25 @@ class PackIndex:
         if self._remake is not None:
             data, self._remake = self._remake(), None
             self._read(data)
+
+
+def places_among(indexes: Sequence[PackIndex], table: int, low: int, high: int) -> list[tuple[int, int]]:
+    """Return where entries may be in many packs, as `PackIndex.between` does for one.
+
+    A store may have some twenty packs, and each lookup looks into all of them.
+
+    Returns:
+        (number of the pack, place in it).
+    """
+    found = []
+    section = table * _SECTIONS + (low >> 56)
+    for number, index in enumerate(indexes):
+        keys, places, start, end = index.section(section)
+        at = bisect_left(keys, low, start, end)
+        while at < end and keys[at] <= high:
+            found.append((number, places[at]))
+            at += 1
+    return found
 
 
 def first_word(digits: str) -> int:
