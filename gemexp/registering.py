@@ -1,7 +1,5 @@
 """Configurations into a store's files: object first, then its record, then its tags, then the acknowledgement."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ carries; ``hash:x``, ``name:x`` and ``tag:x`` force a kind. ``REV:path.to.value`
 list, never an empty prefix, never the first of several.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What can be said of configurations without changing their hashes: tags, descriptions, names, deletions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -58,7 +56,7 @@ class Labels(OpenedStore):
         return self._turn_tags([self.resolve(rev)], remove=tags)
 
     def tag_where(
-        self, where: str | Query, tags: Iterable[str], *, remove: bool = False, dry_run: bool = False
+        self, where: "str | Query", tags: Iterable[str], *, remove: bool = False, dry_run: bool = False
     ) -> TagChange:
         """Add tags to all configurations that match an expression, or remove them.
 

@@ -4,8 +4,6 @@ An alias is a record, filed under the older hash. A deletion mark of its record'
 again once that is taken away.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 All paths are relative to the store's folder, with ``/`` between parts.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import NamedTuple

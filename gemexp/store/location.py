@@ -1,7 +1,5 @@
 """Where a store lies, and making a new one."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from typing import NamedTuple

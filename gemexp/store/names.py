@@ -4,8 +4,6 @@ A move of a name is a record that names the moves it supersedes. The current one
 two such, after a merge, are both kept: the newest counts, and the next move supersedes both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple

@@ -1,12 +1,10 @@
 """One pack: read as if its entries were files of their own, without unpacking anything."""
 
-from __future__ import annotations
-
 import contextlib
 import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from gemexp.digest import HASH_DIGITS, is_hex
 from gemexp.errors import Corrupt, InvalidInput, StoreUnreadable
@@ -65,7 +63,7 @@ class Pack:
         self.on_damage: Callable[[], None] | None = None
 
     @classmethod
-    def open(cls, root: str, name: str, *, cached: bool = True) -> Pack:
+    def open(cls, root: str, name: str, *, cached: bool = True) -> Self:
         """Open a pack of a store.
 
         Args:

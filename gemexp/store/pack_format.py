@@ -6,8 +6,6 @@ itself, so that a damaged pack can be read around the damage.
 Source: ``docs/spec/pack.md``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from mmap import MADV_DONTNEED, PAGESIZE, mmap

@@ -10,8 +10,6 @@ two digits: it is looked at when the section is first used, so that a lookup cos
 are.
 """
 
-from __future__ import annotations
-
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
@@ -337,7 +335,7 @@ class Builder:
         return b"".join([*parts, folders])
 
 
-def _sorted(keys: array[int], places: array[int]) -> tuple[array[int], array[int]]:
+def _sorted(keys: "array[int]", places: "array[int]") -> "tuple[array[int], array[int]]":
     """Sort a table by its keys; objects and records, which lie in that order in the pack, are sorted already."""
     if all(map(le, keys, islice(keys, 1, None))):
         return keys, places

@@ -13,8 +13,6 @@ The current description is the one that no other record supersedes. Two such, af
 newest is shown, and the next change supersedes both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple, TypeVar
 

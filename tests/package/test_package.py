@@ -74,6 +74,6 @@ def test_showing_loads_little_beyond_click_and_msgpack(tmp_path):
     show = f"from gemexp.cli import main; main(['--store', {str(tmp_path / 'store')!r}, 'show', {config_hash[:10]!r}])"
     loaded = modules_after(show) - modules_after("import click, msgpack")
     others = {name for name in loaded if not name.startswith("gemexp")}
-    assert others <= {"hashlib", "_hashlib", "_blake2", "_sha3", "heapq", "_heapq", "_locale", "locale"}
+    assert others <= {"_sha256", "_sha2", "heapq", "_heapq", "_locale", "locale"}
     heavy = {"gemexp.compare", "gemexp.formats", "gemexp.legacy", "gemexp.html", "gemexp.store.check", "gemexp.sources"}
     assert not loaded & heavy
