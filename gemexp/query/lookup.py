@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from gemexp.store.pack_format import Frame
 
 
+# Object, record and tags.
+_PLACES = 4
+
+
 def plain(folder: Folder, prefix: str) -> ExperimentConfig | None:
     """Return the config that a hash or its beginning means, if that takes no decision.
 
@@ -40,6 +44,7 @@ def plain(folder: Folder, prefix: str) -> ExperimentConfig | None:
         from gemexp.store.pack import with_prefix
         from gemexp.store.pack_index import OBJECTS
 
+        folder.packs.use(_PLACES)
         found = {one[1].key[1:].hex(): one for one in with_prefix(packs, OBJECTS, prefix)}
     for name in folder.loose.names_with_prefix(f"{layout.OBJECTS}/{prefix[:2]}", prefix):
         if layout.parse_object_name(name):

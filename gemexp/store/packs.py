@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from gemexp.store.pack_format import Frame
 
 _MTIME_DOUBT_NS: Final = 2_000_000_000
-# Each place that is read may map 64 KiB around it, and they would add up to whole packs.
-_RELEASE_AFTER: Final = 512
+# Each place that is read may map up to 2 MiB around it, as large as the system keeps pieces of files in memory.
+_RELEASE_AFTER: Final = 64
 _ENTRIES_A_PLACE: Final = 16
 _DAMAGED: Final = "is damaged, and what is not whole in it was passed over"
 
@@ -151,7 +151,7 @@ class Packs:
     def _find(self, packs: list[Pack], path: str) -> tuple[Pack, Frame] | None:
         from gemexp.store.pack import sought
 
-        self._use(1)
+        self.use(1)
         wanted = sought(path)
         if wanted is None:
             return None
@@ -178,7 +178,7 @@ class Packs:
         if packs:
             from gemexp.store.pack import sought
 
-            self._use(1)
+            self.use(1)
             wanted = sought(layout.member_path(set_folder, member, 1))
             if wanted is not None:
                 for pack in packs:
@@ -214,14 +214,14 @@ class Packs:
         found: set[str] = set()
         for pack in self.all():
             found.update(pack.names(path, prefix))
-        self._use(1 + len(found) // _ENTRIES_A_PLACE)
+        self.use(1 + len(found) // _ENTRIES_A_PLACE)
         return found
 
     def each_name(self, path: str) -> Iterator[str]:
         """Yield the names in a folder, those in several packs several times, without holding them."""
         for pack in self.all():
             yield from pack.names(path, "")
-            self._use(_RELEASE_AFTER)
+            self.use(_RELEASE_AFTER)
 
     def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes | None]]:
         """Yield (name, bytes) of the entries in a folder; see `gemexp.store.tree.Tree`."""
@@ -234,15 +234,15 @@ class Packs:
                         continue
                     seen.add(name)
                 yield name, data if len(data) <= limit else None
-            self._use(_RELEASE_AFTER)
+            self.use(_RELEASE_AFTER)
 
     def memberships(self, config_hash: str) -> Iterator[str]:
         """Yield the paths below ``refs/tags`` whose names begin with a hash."""
         for pack in self.all():
-            self._use(1)
+            self.use(1)
             yield from pack.memberships(config_hash)
 
-    def _use(self, places: int) -> None:
+    def use(self, places: int) -> None:
         """Count the places that are read, and give back the memory that holds them now and then."""
         self._places += places
         if self._places >= _RELEASE_AFTER:
