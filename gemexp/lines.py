@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from gemexp import formats
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from gemexp.paths import Path
 
 _CHUNK_BYTES = 256 * 1024
-# Where there are fewer chunks, starting processes costs more than they save.
-_SHARE_FROM = 16
+# Where there are fewer, starting processes costs more than they save.
+_SHARE_FROM_BYTES = 4 * 1024 * 1024
 # So much is encoded while a batch is written.
-_AHEAD = 160
+_AHEAD_BYTES = 40 * 1024 * 1024
 Chunk = tuple[int, bytes]  # the number of its first line, and whole lines
 
 
@@ -97,8 +97,11 @@ def read(file: BinaryIO, changes: Changes) -> Iterator[Line]:
         changes: What is done to each.
     """
     chunks = _chunks(file)
-    first = list(islice(chunks, _SHARE_FROM))
-    if len(first) < _SHARE_FROM or (os.cpu_count() or 1) < 2:
+    first, size = [], 0
+    while size < _SHARE_FROM_BYTES and (chunk := next(chunks, None)) is not None:
+        first.append(chunk)
+        size += len(chunk[1])
+    if size < _SHARE_FROM_BYTES or (os.cpu_count() or 1) < 2:
         for chunk in chain(first, chunks):
             yield from _encode(chunk, changes)
         return
@@ -108,16 +111,19 @@ def read(file: BinaryIO, changes: Changes) -> Iterator[Line]:
 def _shared(chunks: Iterable[Chunk], changes: Changes) -> Iterator[Line]:
     from concurrent.futures import Future, ProcessPoolExecutor
 
-    workers = os.cpu_count() or 1
-    waiting: deque[Future[list[Line]]] = deque()
-    with ProcessPoolExecutor(workers) as pool:
+    waiting: deque[tuple[int, Future[list[Line]]]] = deque()
+    ahead = 0
+    with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
         try:
             for chunk in chunks:
-                waiting.append(pool.submit(_encode, chunk, changes))
-                if len(waiting) > _AHEAD:  # what is read ahead is bounded
-                    yield from waiting.popleft().result()
+                waiting.append((len(chunk[1]), pool.submit(_encode, chunk, changes)))
+                ahead += len(chunk[1])
+                while ahead > _AHEAD_BYTES:
+                    size, lines = waiting.popleft()
+                    ahead -= size
+                    yield from lines.result()
             while waiting:
-                yield from waiting.popleft().result()
+                yield from waiting.popleft()[1].result()
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -29,7 +29,7 @@ from gemexp.query import walk
 from gemexp.store import merge, packing
 bulk.BATCH_CONFIGS = 200
 lines._CHUNK_BYTES = 100_000
-lines._SHARE_FROM = 1
+lines._SHARE_FROM_BYTES = 1
 walk._READ_AHEAD_ALL_BYTES = 1000
 file._CACHE_KIB = 100
 merge._MOST_PATHS = 100

@@ -49,10 +49,10 @@ def test_a_line_that_is_too_long_is_one_bad_line(monkeypatch, size):
 
 def test_many_lines_are_encoded_by_several_processes_in_order(monkeypatch):
     monkeypatch.setattr(lines, "_CHUNK_BYTES", 100)
-    monkeypatch.setattr(lines, "_SHARE_FROM", 2)
+    monkeypatch.setattr(lines, "_SHARE_FROM_BYTES", 200)
     monkeypatch.setattr(lines.os, "cpu_count", lambda: 2)
     data = b"".join(b"%s\n" % json.dumps({"k": number}).encode() for number in range(100))
     shared = read(data)
-    monkeypatch.setattr(lines, "_SHARE_FROM", 1000)
+    monkeypatch.setattr(lines, "_SHARE_FROM_BYTES", 100_000)
     assert shared == read(data)
     assert [number for number, _ in shared] == list(range(1, 101))
