@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from itertools import chain, takewhile
 
 from gemexp.store import durable, layout
 from gemexp.store.files import Folder
@@ -22,12 +23,7 @@ def rounds(folder: Folder) -> Iterator[None]:
     It was written, or moved into a pack, while one looked. A collector that has seen a mark that is gone by now has it
     back within moments, or whoever took the mark away has, which takes longer where many are at work.
     """
-    for wait in _WAITS:
-        time.sleep(wait)
-        yield
-    for wait in _WAITS_FOR_OTHERS:
-        if not others(folder):
-            return
+    for wait in chain(_WAITS, takewhile(lambda _: others(folder), _WAITS_FOR_OTHERS)):
         time.sleep(wait)
         yield
 
@@ -43,10 +39,15 @@ def others(folder: Folder) -> bool:
     return any(_runs(int(one)) for one in processes if one.isdecimal() and len(one) < 10 and int(one) != os.getpid())
 
 
-def is_taken(folder: Folder, path: str) -> bool:
-    """Tell whether a file is in the trash of a collector that is not done: the next one puts back what is needed."""
-    left = [name for name in folder.loose.names(layout.TRASH) if not name.endswith(FINISHED)]
-    return any(trashed(folder, f"{layout.TRASH}/{name}").exists(path) for name in left)
+def unfinished(folder: Folder) -> list[str]:
+    """Return the trash of collectors that are not done: the next one puts back what is needed of it."""
+    return [f"{layout.TRASH}/{name}" for name in folder.loose.names(layout.TRASH) if not name.endswith(FINISHED)]
+
+
+def open_unfinished(folder: Folder) -> list[Folder]:
+    """Open that trash as stores, to read in it; links are passed over."""
+    inside = (path for path in unfinished(folder) if durable.is_inside(folder.root, path))
+    return [Folder(f"{folder.root}/{path}") for path in inside]
 
 
 def trashed(folder: Folder, trash: str) -> Folder:

@@ -302,9 +302,10 @@ class _Checker:
             unregistered = {name: path for name, path in unregistered.items() if not self._need_not_be_registered(name)}
             if not missing and not unregistered:
                 break
+        trash = at_work.open_unfinished(self._folder)
         for name, message in missing.items():
             path = layout.object_path(name)
-            taken = at_work.is_taken(self._folder, path)
+            taken = any(one.exists(path) for one in trash)
             hint = f": {at_work.TAKEN}; gemexp gc, or fsck --repair, brings it back" if taken else ""
             self._problems.append(Problem(path, f"{message}{hint}", missing=True))
         for name, message in self._references.wrong():

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from gemexp.errors import Corrupt, NotFound
 from gemexp.outcome import StoredOutcome
 from gemexp.store import kinds, layout, names, objects, pack_format, packing, records, sets
-from gemexp.store.at_work import FINISHED, trashed
+from gemexp.store.at_work import FINISHED, trashed, unfinished
 from gemexp.store.files import Folder
 from gemexp.store.standing import is_deleted
 
@@ -115,8 +115,7 @@ def put_back(folder: Folder, paths: Collection[str]) -> None:
 
 def _finish(folder: Folder) -> None:
     """Put back what collectors that were killed had taken, and records have come to name before they looked again."""
-    left = [name for name in folder.loose.names(layout.TRASH) if not name.endswith(FINISHED)]
-    if any(folder.loose.names(f"{layout.TRASH}/{name}") for name in left):
+    if any(map(folder.loose.names, unfinished(folder))):
         _return(folder, [f"{layout.TRASH}/{name}" for name in folder.loose.names(layout.TRASH)], set())
 
 

@@ -261,3 +261,14 @@ def test_what_a_killed_collector_took_is_brought_back_with_all_that_it_names(reg
     registry.collect()
     assert notes(registry) == problems(registry) == {}
     assert contents(registry.root) == before
+
+
+def test_a_link_in_the_trash_keeps_nothing_from_being_told(registry, hashes, tmp_path):
+    registry.tag(hashes[0], ["t"])
+    os.makedirs(f"{registry.root}/{layout.TRASH}")
+    os.symlink(tmp_path, f"{registry.root}/{layout.TRASH}/17-0")
+    missing = layout.object_path(hashes[0])
+    os.makedirs(os.path.dirname(tmp_path / missing))
+    os.rename(f"{registry.root}/{missing}", tmp_path / missing)
+    assert "refers to it" in problems(registry)[missing]
+    assert at_work.TAKEN not in problems(registry)[missing]
