@@ -26,6 +26,7 @@ PACK_FROM = 1000
 # lookup looks into all of them.
 BATCH_CONFIGS = 50_000
 BATCH_BYTES = 64 * 1024 * 1024
+# So many entries are framed and indexed at once.
 _RUN = 1000
 
 _SECTIONS = frozenset(SECTIONS)
@@ -194,15 +195,13 @@ class _Writer:
         hashes = {one.config_hash for one in batch}
         known = self._folder.packs.among(hashes)
         known |= hashes.intersection(deleted)
-        for name in hashes - known if fan_outs else ():
-            if name[:2] in fan_outs and self._folder.loose.exists(layout.object_path(name)):
-                known.add(name)
-        return known
+        exists = self._folder.loose.exists
+        return known.union(name for name in hashes - known if name[:2] in fan_outs and exists(layout.object_path(name)))
 
     def _write_pack(self, configs: list[Encoded]) -> None:
         """Write configurations with their records and tags, sorted by hash, as a pack."""
         raw = [bytes.fromhex(one.config_hash) for one in configs]
-        about = [one.record if not self._parents else self._record(one) for one in configs]
+        about = [self._record(one) if self._parents else one.record for one in configs]
         named = [config + sha256(record).digest() for config, record in zip(raw, about, strict=True)]
         members: dict[str, list[bytes]] = {}
         for config, one in zip(raw, configs, strict=True):
@@ -216,12 +215,7 @@ class _Writer:
         )
         created = chain(
             (layout.record_path(name[:32].hex(), name[32:].hex()) for name in named),
-            (
-                f"{folder}/{one.hex()}"
-                for tag, found in members.items()
-                for folder in [layout.tag_folder(tag)]
-                for one in found
-            ),
+            (layout.member_path(layout.tag_folder(tag), one.hex(), 1) for tag in members for one in members[tag]),
         )
         packing.write(self._folder, runs, created=created, proof=packing.Proof())
 

@@ -240,9 +240,7 @@ class _Config:
             if self._content is None:
                 self._whole = objects.get(self._store.tree, self.config_hash)
             else:
-                content = self._content
-                is_whole = hash_bytes(content) == self.config_hash
-                self._whole = content if is_whole else objects.check(self.config_hash, content)
+                self._whole = objects.check(self.config_hash, self._content)
         return self._whole
 
     def _decoded(self, read: Callable[[bytes], _T]) -> _T:

@@ -143,20 +143,15 @@ class PackIndex:
 
     def among(self, table: int, words: set[int]) -> set[int]:
         """Return those of some first eight bytes of hashes, given as numbers, that entries have."""
-        keys = self._tables[table][0]
-        if len(words) * _BISECT_BELOW < len(keys):
+        if len(words) * _BISECT_BELOW < self.count(table):
             return {word for word in words if self.at(table, word)}
         self._check_all(table)
         return words.intersection(self._tables[table][0])
 
     def between(self, table: int, low: int, high: int) -> Sequence[int]:
         """Return where entries may be whose hash begins with eight bytes between two, which begin with the same one."""
-        section = table * _SECTIONS + (low >> 56)
-        if not self._sound[section]:
-            self._check(section)
-        keys, places = self._tables[table]
-        end = self._ends[section]
-        start = bisect_left(keys, low, self._starts[section], end)
+        keys, places, start, end = self.section(table * _SECTIONS + (low >> 56))
+        start = bisect_left(keys, low, start, end)
         if start == end or keys[start] > high:
             return ()
         if start + 1 == end or keys[start + 1] > high:

@@ -17,13 +17,11 @@ from gemexp import Conflict, Corrupt, DamageWarning, ExperimentConfig, Experimen
 from gemexp.config import CONFIG_KIND
 from gemexp.index import watching
 from gemexp.index.answers import Indexed
-from gemexp.index.building import require_sound_packs
 from gemexp.index.opened import Index
 from gemexp.query.finder import Scanner
 from gemexp.query.where import parse
 from gemexp.store import layout
 from gemexp.store.files import Folder
-from gemexp.store.packs import Packs
 
 QUERIES = ("k > 3", "tag = even and not k = 4", "description like '%1%' or lr exists", "metric.loss < 2")
 
@@ -344,32 +342,6 @@ def test_a_damaged_pack_is_found_out_without_the_index(registry, hashes):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DamageWarning)
         assert registry.select("k >= 0") == whole
-
-
-def test_a_pack_that_comes_while_one_looks_is_not_taken_for_a_damaged_one(registry, hashes, monkeypatch):
-    look = Packs.all
-
-    def look_and_pack(packs):
-        found = look(packs)
-        monkeypatch.setattr(Packs, "all", look)
-        registry.pack()  # somebody else does, just then
-        return found
-
-    folder = Folder(registry.root)
-    monkeypatch.setattr(Packs, "all", look_and_pack)
-    assert require_sound_packs(folder) == set()
-    assert len(require_sound_packs(folder)) == 1
-
-
-def test_a_pack_that_cannot_be_opened_is_none_to_leave_out(registry, hashes):
-    registry.pack()
-    path = Path(registry.root, layout.pack_path("0" * 64))
-    path.write_bytes(b"no pack")
-    folder = Folder(registry.root)
-    with pytest.warns(match="is not a pack"), pytest.raises(Corrupt, match="cannot be read"):
-        require_sound_packs(folder)
-    path.unlink()
-    assert len(require_sound_packs(folder)) == 1
 
 
 # Two configs whose hashes agree in the first 47 bits, of which the index makes its numbers.
