@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from gemexp.errors import Corrupt
-from gemexp.store import durable, layout
+from gemexp.store import durable, layout, syncing
 from gemexp.store.packs import Packs
 
 _TAGS = f"{layout.TAGS}/"
@@ -109,9 +109,11 @@ class Batch:
     def _leave_packed(self, wanted: dict[str, bytes]) -> dict[str, bytes]:
         """Return what no pack holds; packs that hold the rest are synced, since their writers may not have done so."""
         left = {}
-        self._packs.all()  # those that have gone are not asked
+        packs = self._packs.all()  # those that come or go meanwhile are seen by `commit`
+        if not packs:
+            return wanted
         for path, data in wanted.items():
-            pack = self._packs.holding(path, data)
+            pack = self._packs.holding(path, data, packs)
             if pack is None:
                 left[path] = data
             elif pack.path not in self._synced.paths:
@@ -131,7 +133,8 @@ class Batch:
         staged: dict[str, str] = {}
         made: list[str] = []
         try:
-            missing = {path: data for path, data in wanted.items() if self._is_missing(path, data)}
+            # Of an empty file creating it tells soon enough.
+            missing = {path: data for path, data in wanted.items() if not data or self._is_missing(path, data)}
             self._stage(missing, staged)
             self._make_folders(missing, made)
             for path, data in missing.items():
@@ -148,6 +151,8 @@ class Batch:
                     os.unlink(temporary)
 
     def _is_missing(self, path: str, data: bytes) -> bool:
+        if not os.access(f"{self._root}/{path}", os.F_OK):  # cheaper than failing to open it
+            return True
         try:
             return durable.read(self._root, path, len(data)) != data
         except Corrupt:
@@ -167,8 +172,8 @@ class Batch:
                     staged[path] = temporary
                     durable.write_all(descriptor, data)
                     if len(descriptors) == 128:
-                        durable.sync_and_close(descriptors)
-            durable.sync_and_close(descriptors)
+                        syncing.sync_and_close(descriptors)
+            syncing.sync_and_close(descriptors)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -182,9 +187,10 @@ class Batch:
             return os.open(path, durable.CREATE_FLAGS, durable.MODE), path
 
     def _make_folders(self, paths: dict[str, bytes], made: list[str]) -> None:
+        there: set[str] = set()
         for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths):
-            durable.require_inside(self._root, folder)
-            self._make_folder(folder, made)
+            if not durable.require_inside(self._root, folder, there):
+                self._make_folder(folder, made)
 
     def _make_folder(self, folder: str, made: list[str]) -> None:
         try:
@@ -256,7 +262,7 @@ class Batch:
             entered |= above
             needed[path] = {path.rpartition("/")[0], *above.values()}
         folders = set().union(*needed.values())
-        missing = durable.sync_paths([f"{self._root}/{path}" for path in (*found, *sorted(folders))])
+        missing = syncing.sync_paths([f"{self._root}/{path}" for path in (*found, *sorted(folders))])
         gone = {path[len(self._root) + 1 :] for path in missing}  # files: a collector took them, `commit` sees that
         self._synced.paths.update(child for child, parent in entered.items() if parent not in gone)
         return {path for path, folders in needed.items() if not gone.isdisjoint(folders)}

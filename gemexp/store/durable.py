@@ -6,8 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from typing import Final
 
 from gemexp.errors import Corrupt, StoreUnreadable, StoreUnwritable
@@ -31,7 +30,6 @@ CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O
 MODE: Final = 0o444
 LINKED: Final = "is a symbolic link, which a store never holds"
 LINK_HINT: Final = "remove the link: nothing of a store lies elsewhere"
-SYNCS_AT_ONCE = 8
 _INSIDE: Final[set[str]] = set()
 
 
@@ -74,18 +72,35 @@ def read_in(folder: int, name: str, limit: int) -> bytes | None:
         os.close(descriptor)
 
 
-def require_inside(root: str, folder: str) -> None:
+def require_inside(root: str, folder: str, there: set[str] | None = None) -> bool:
     """Accept a folder of a store that no symbolic link leads to, or that is not there yet.
 
     A store may come from anyone, and what is reached through a link lies elsewhere. What writes looks each time.
 
+    Args:
+        root: The store's folder.
+        folder: The path in it.
+        there: Folders that a caller with many has seen accepted just now; those that are there are added.
+
+    Returns:
+        Whether it is there.
+
     Raises:
         Corrupt: It is a link, or lies below one.
     """
-    while folder:
-        if os.path.islink(f"{root}/{folder}"):
-            raise Corrupt(LINKED, path=folder, hint=LINK_HINT)
-        folder = folder.rpartition("/")[0]
+    seen = set[str]() if there is None else there
+    above = folder
+    while above and above not in seen:
+        try:
+            mode = os.lstat(f"{root}/{above}").st_mode
+        except (OSError, ValueError):
+            mode = 0
+        if stat.S_ISLNK(mode):
+            raise Corrupt(LINKED, path=above, hint=LINK_HINT)
+        if stat.S_ISDIR(mode):
+            seen.add(above)
+        above = above.rpartition("/")[0]
+    return folder in seen
 
 
 def is_inside(root: str, folder: str) -> bool:
@@ -93,11 +108,10 @@ def is_inside(root: str, folder: str) -> bool:
     place = f"{root}/{folder}"
     if place not in _INSIDE:
         try:
-            require_inside(root, folder)
+            if require_inside(root, folder):
+                _INSIDE.add(place)
         except Corrupt:
             return False
-        if os.path.isdir(place):
-            _INSIDE.add(place)
     return True
 
 
@@ -149,65 +163,12 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def start_writing_back(descriptor: int) -> None:
+    """Have what was written go to the disk while other work is done, so that syncing it takes less."""
     if hasattr(os, "posix_fadvise"):
-        # Starts writing back at once, so that the files of a batch share one commit instead of waiting in turn.
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def sync_and_close(descriptors: list[int]) -> None:
-    """Sync and close files, all at once, emptying the list."""
-    try:
-        for error in _together([partial(os.fsync, descriptor) for descriptor in descriptors]):
-            if error is not None:
-                raise error
-    finally:
-        while descriptors:
-            os.close(descriptors.pop(0))
-
-
-def sync_paths(paths: Sequence[str]) -> list[str]:
-    """Sync files and folders, all at once; return those that are not there.
-
-    Raises:
-        OSError: One could not be synced.
-    """
-    errors = _together([partial(sync_path, path) for path in paths])
-    for error in errors:
-        if error is not None and not isinstance(error, FileNotFoundError):
-            raise error
-    return [path for path, error in zip(paths, errors, strict=True) if error is not None]
-
-
-def _together(calls: Sequence[Callable[[], None]]) -> list[Exception | None]:
-    """Make calls that wait for the disk, some at once, so that they share the file system's commits.
-
-    Returns:
-        The error that each came to.
-    """
-    errors: list[Exception | None] = [OSError(errno.EIO, "was not synced")] * len(calls)
-    left = iter(range(len(calls)))
-
-    def work() -> None:
-        for number in left:
-            try:
-                calls[number]()
-                errors[number] = None
-            except Exception as error:  # noqa: BLE001 - whoever called us raises it
-                errors[number] = error
-
-    helpers = []
-    if len(calls) > 1 < SYNCS_AT_ONCE:
-        from threading import Thread
-
-        helpers = [Thread(target=work, daemon=True) for _ in range(min(len(calls), SYNCS_AT_ONCE) - 1)]
-    for helper in helpers:
-        with contextlib.suppress(RuntimeError):  # there are too many: what is left is done here
-            helper.start()
-    work()
-    for helper in helpers:
-        if helper.ident is not None:
-            helper.join()
-    return errors
 
 
 def sync_path(path: str) -> None:

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from gemexp.store import durable, layout
+from gemexp.store import durable
 from gemexp.store.batch import Batch, Synced
 from gemexp.store.loose import LooseFiles
 from gemexp.store.packs import Packs
@@ -97,15 +97,8 @@ class Folder:
         """Return the causal lengths of a set's member that there are files of; see `gemexp.store.tree.Tree`."""
         while True:
             packs = self.packs.all()
-            found = set(self.packs.numbers(set_folder, member)) if packs else set[int]()
-            number, missing = 1, 0
-            while missing < layout.WIDEST_GAP:
-                there = number in found or self.loose.exists(layout.member_path(set_folder, member, number))
-                missing = 0 if there else missing + 1
-                if there:
-                    found.add(number)
-                number += 1
-            if self.packs.all() == packs:
+            found = self.loose.numbers(set_folder, member, self.packs.numbers(set_folder, member, packs))
+            if self.packs.all() == packs:  # else they may have been packed while we looked
                 return found
 
     def note(self, path: str, data: bytes) -> None:

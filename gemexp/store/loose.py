@@ -6,7 +6,7 @@ import os
 import stat
 import time
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, TypeVar
 
 from gemexp.errors import DamageWarning
@@ -47,6 +47,27 @@ class LooseFiles(Tree):
         there = os.access(f"{self.root}/{path}", os.F_OK)  # half the price of a stat that fails
         folder = path.rpartition("/")[0]
         return there and (durable.is_inside(self.root, folder) or self._pass_over(folder, nothing=False))
+
+    def numbers(self, set_folder: str, member: str, known: Iterable[int] = ()) -> set[int]:
+        """Return the causal lengths of a set's member that there are files of; see `gemexp.store.tree.Tree`.
+
+        Args:
+            set_folder: The set.
+            member: The member.
+            known: Lengths that a pack has; they are returned too, and what goes on from them is looked for.
+        """
+        packed = set(known)
+        found = set(packed)
+        number, missing = 1, 0
+        while missing < layout.WIDEST_GAP:
+            missing += 1
+            if number in packed or os.access(layout.member_path(f"{self.root}/{set_folder}", member, number), os.F_OK):
+                found.add(number)
+                missing = 0
+            number += 1
+        if found != packed and not durable.is_inside(self.root, set_folder):
+            return self._pass_over(set_folder, nothing=packed)
+        return found
 
     def names(self, path: str) -> list[str]:
         """Return the names in a folder, unsorted; none if there is no such folder.

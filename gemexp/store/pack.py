@@ -4,6 +4,7 @@ import contextlib
 import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 from gemexp.digest import HASH_DIGITS, is_hex
@@ -31,6 +32,7 @@ class Sought(NamedTuple):
     key: bytes
 
 
+@lru_cache(maxsize=64)  # whoever writes a file looks for it more than once
 def sought(path: str) -> Sought | None:
     """Return how to look for a path; None if no pack can hold it."""
     try:

@@ -113,6 +113,7 @@ def write(
             for step, added in _steps(entries, builder):
                 digest.update(step)
                 durable.write_all(descriptor, step)
+                durable.start_writing_back(descriptor)
                 size += len(step)
                 count += added
             if count:

@@ -172,16 +172,15 @@ class Packs:
         found = set().union(*(pack.index.among(OBJECTS, words) for pack in packs))
         return {one for one in hashes if first_word(one) in found and self.exists(layout.object_path(one))}
 
-    def numbers(self, set_folder: str, member: str) -> Iterator[int]:
-        """Yield the causal lengths of a set's member that packs have entries of."""
-        packs = self.all()
-        if packs:
+    def numbers(self, set_folder: str, member: str, among: list[Pack]) -> Iterator[int]:
+        """Yield the causal lengths of a set's member that some packs have entries of."""
+        if among:
             from gemexp.store.pack import sought
 
             self.use(1)
             wanted = sought(layout.member_path(set_folder, member, 1))
             if wanted is not None:
-                for pack in packs:
+                for pack in among:
                     yield from pack.numbers(wanted)
 
     def read(self, path: str, limit: int) -> bytes | None:
@@ -198,9 +197,9 @@ class Packs:
         """Return the packs that have a path."""
         return [pack for pack in self.all() if pack.find(path) is not None]
 
-    def holding(self, path: str, data: bytes) -> Pack | None:
-        """Return the pack that has a path with just that data, or None."""
-        found = self.find(path)
+    def holding(self, path: str, data: bytes, among: list[Pack]) -> Pack | None:
+        """Return the one of some packs that has a path with just that data, or None."""
+        found = self._find(among, path)
         return found[0] if found is not None and found[0].data(found[1]) == data else None
 
     def exists(self, path: str) -> bool:

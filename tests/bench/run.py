@@ -12,7 +12,7 @@ makes; without it their rows say "not installed". ``--rows quick`` measures ever
 few hundred configurations and shows that all works, not how fast it is.
 
 Configurations are drawn once, and kept in the temporary folder. With ``--results`` figures are kept too, and those of
-several calls go into one table. A million configurations need some 20 GB of disk, and hours.
+several calls go into one table. A million configurations need some 40 GB of disk, and hours.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ NOTHING |= {
 
 def one_at_a_time():
     """Have syncs come one by one, since strace counts the calls of each thread apart; any order of them must do."""
-    from gemexp.store import durable
+    from gemexp.store import syncing
 
-    durable.SYNCS_AT_ONCE = 1
+    syncing.AT_ONCE = 1
 
 
 def injected_at(call):
@@ -88,9 +88,9 @@ def _no_parent_sync():
 
 def _name_before_sync():
     """Sync what was written only after it got its name: as durable in the end, but not in between."""
-    from gemexp.store import batch, durable
+    from gemexp.store import batch, syncing
 
-    real_stage, real_sync, real_close = batch.Batch._stage, batch.Batch._sync, durable.sync_and_close
+    real_stage, real_sync, real_close = batch.Batch._stage, batch.Batch._sync, syncing.sync_and_close
     kept = []
 
     def close_only(descriptors):
@@ -99,11 +99,11 @@ def _name_before_sync():
             os.close(descriptors.pop(0))
 
     def stage(self, files, staged):
-        durable.sync_and_close = close_only
+        syncing.sync_and_close = close_only
         try:
             real_stage(self, files, staged)
         finally:
-            durable.sync_and_close = real_close
+            syncing.sync_and_close = real_close
 
     def sync(self, wanted):
         real_close(kept)

@@ -7,13 +7,11 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from surroundings import make_read_only, make_writable, obey_permissions, snapshot, write_nothing
 
 from gemexp.errors import Corrupt, StoreUnwritable
-from gemexp.store import durable
 from gemexp.store.files import Folder
 
 FILES = {"objects/ab/one": b"1" * 1000, "index/ab/two": b"2", "refs/tags/t/three": b""}
@@ -291,28 +289,6 @@ def test_a_failed_sync_fails_the_batch_and_is_not_tried_again(folder, monkeypatc
     assert caught.value.errno == errno.EIO
     assert len(set(calls)) == len(calls)
     assert temporaries(folder) == []
-
-
-def test_what_is_synced_at_once_is_synced_all_of_it(tmp_path, monkeypatch):
-    synced, lock = [], threading.Lock()
-    paths = [str(tmp_path / f"{number}") for number in range(50)]
-    for path in paths[:-2]:
-        Path(path).touch()
-
-    def fsync(descriptor):
-        with lock:
-            synced.append(os.fstat(descriptor).st_ino)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    assert durable.sync_paths(paths) == paths[-2:]
-    assert sorted(synced) == sorted(os.stat(path).st_ino for path in paths[:-2])
-
-    def start(_):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-    assert durable.sync_paths(paths) == paths[-2:]
-    assert len(synced) == 2 * len(paths[:-2])
 
 
 def test_file_systems_without_links_get_their_files_by_renaming(folder, monkeypatch):
