@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gemexp import canonical_json, registering
 from gemexp.canonical import encode
@@ -64,8 +64,31 @@ def encoded(config: ExperimentConfig, *, fresh: bool = False) -> Encoded:
     Raises:
         InvalidInput: It or one of its tags cannot be stored.
     """
+    return _encoded_plain(config) or encoded_in_full(config, fresh=fresh)
+
+
+def encoded_in_full(config: ExperimentConfig, *, fresh: bool = False) -> Encoded:
+    """Return what `encoded` would, whatever the configuration holds."""
     data = registering.validate(config, fresh=fresh)
-    return _encoded(data, config.created_at or now(), config.description, tuple(config.tags))
+    return _encoded(data, config.created_at or now(), config.description, sorted(set(config.tags)))
+
+
+def _encoded_plain(config: ExperimentConfig) -> Encoded | None:
+    """Return what `encoded` would, for half of the price, where the configuration holds nothing unusual; else None."""
+    if type(config) is not ExperimentConfig or config.untouched() is not None:
+        return None
+    transformations, hyperparameters = config.feature_transformations, config.hyperparameters
+    if not (canonical_json.is_plain(transformations) and canonical_json.is_plain(hyperparameters)):
+        return None
+    return _encoded_sections(
+        config.feature_names,
+        config.feature_weights,
+        transformations,
+        hyperparameters,
+        config.description,
+        config.tags,
+        config.created_at or None,
+    )
 
 
 def encoded_json(text: bytes) -> Encoded | None:
@@ -78,16 +101,36 @@ def encoded_json(text: bytes) -> Encoded | None:
     value = canonical_json.loads(text)
     if type(value) is not dict or not _USUAL.issuperset(value) or _SECTIONS.isdisjoint(value):
         return None
-    names, weights = value.get("feature_names", []), value.get("feature_weights", {})
-    transformations, hyperparameters = value.get("feature_transformations", {}), value.get("hyperparameters", {})
-    description, tags = value.get("description", ""), value.get("tags", [])
-    created_at = value.get("created_at")
+    return _encoded_sections(
+        value.get("feature_names", []),
+        value.get("feature_weights", {}),
+        value.get("feature_transformations", {}),
+        value.get("hyperparameters", {}),
+        value.get("description", ""),
+        value.get("tags", []),
+        value.get("created_at"),
+    )
+
+
+def _encoded_sections(
+    names: Any,
+    weights: Any,
+    transformations: Any,
+    hyperparameters: Any,
+    description: Any,
+    tags: Any,
+    created_at: Any,
+) -> Encoded | None:
+    """Encode plain data if it is a configuration in which nothing is unusual; else return None."""
     if (
         type(names) is not list
         or type(tags) is not list
-        or not _TEXT.issuperset(map(type, [*names, *tags, description]))
+        or not _TEXT.issuperset(map(type, names))
+        or not _TEXT.issuperset(map(type, tags))
+        or type(description) is not str
         or len(set(names)) != len(names)
         or not dict is type(weights) is type(transformations) is type(hyperparameters)
+        or not _TEXT.issuperset(map(type, weights))
         or not _FLOAT.issuperset(map(type, weights.values()))
         or len(description) > MAX_DESCRIPTION_BYTES // 4
     ):
@@ -95,13 +138,15 @@ def encoded_json(text: bytes) -> Encoded | None:
     try:
         if created_at is None:
             created_at = now()
+        elif type(created_at) is not str:
+            return None
         else:
             instant(created_at)
         description.encode()
         tags = sorted(set(tags))
         for tag in tags:
             layout.tag_folder(tag)
-    except (InvalidInput, TypeError, UnicodeEncodeError):
+    except (InvalidInput, UnicodeEncodeError):
         return None
     data = canonical_json.dumps(
         {
@@ -112,13 +157,13 @@ def encoded_json(text: bytes) -> Encoded | None:
             "hyperparameters": hyperparameters,
         }
     )
-    return None if data is None else _encoded(data, created_at, description, tuple(tags))
+    return None if data is None else _encoded(data, created_at, description, tags)
 
 
-def _encoded(data: bytes, created_at: str, description: str, tags: tuple[str, ...]) -> Encoded:
+def _encoded(data: bytes, created_at: str, description: str, tags: list[str]) -> Encoded:
     config_hash = hash_bytes(data)
     record = _record(config_hash, created_at, description, [])
-    return Encoded(config_hash, data, created_at, description, tags, record)
+    return Encoded(config_hash, data, created_at, description, tuple(tags), record)
 
 
 def register(folder: Folder, configs: Iterable[Encoded], parents: list[str]) -> Iterator[list[Registered]]:

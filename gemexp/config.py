@@ -75,6 +75,8 @@ class ExperimentConfig(_Stored):
         self.description = check_description(description)
         self.tags = sorted(set(_texts(tags, "tags")))
         self.created_at = _timestamp(created_at)
+        if config_hash is not None and not isinstance(config_hash, str):
+            raise InvalidValue(f"is {type(config_hash).__name__}, not text", path=("config_hash",), hint="quote it")
         if config_hash is not None and config_hash != self.compute_hash():
             raise InvalidValue(
                 f"is {inline(config_hash)}, but the configuration's hash is {self.compute_hash()}",
@@ -93,7 +95,7 @@ class ExperimentConfig(_Stored):
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: the content of this configuration's object file."""
-        stored = self._untouched()
+        stored = self.untouched()
         if stored is not None:
             return stored
         for section in ("feature_transformations", "hyperparameters"):
@@ -193,8 +195,8 @@ class ExperimentConfig(_Stored):
             return False
         return True
 
-    def _untouched(self) -> bytes | None:
-        """Return the bytes that this was read from, if no section was decoded or set since."""
+    def untouched(self) -> bytes | None:
+        """Return the canonical bytes that this was read from, if no section was decoded or set since; else None."""
         return self._stored if self._has("_stored") and not any(map(self._has, SECTIONS)) else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -396,7 +398,9 @@ def _timestamp(created_at: str | datetime | None) -> str:
         return now()
     text = created_at.isoformat() if isinstance(created_at, datetime) else created_at
     if not isinstance(text, str):
-        raise InvalidValue(f"is {inline(text)}, not a time", path=("created_at",), hint="write ISO 8601, in quotes")
+        raise InvalidValue(
+            f"is {type(text).__name__}, not text", path=("created_at",), hint="write ISO 8601, in quotes"
+        )
     try:
         instant(text)
     except InvalidInput as error:

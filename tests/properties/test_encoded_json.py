@@ -39,7 +39,7 @@ def the_long_way(text, created_at):
         value = formats.loads(text, "json")
         if isinstance(value, dict) and value.get("created_at") is None:
             value["created_at"] = created_at
-        return bulk.encoded(config_from_value(value), fresh=True)
+        return bulk.encoded_in_full(config_from_value(value), fresh=True)
     except GemexpError:
         return None
 

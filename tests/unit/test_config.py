@@ -247,6 +247,12 @@ class TestTimes:
         with pytest.raises(InvalidInput, match="is not a time"):
             instant(text)
 
+    @pytest.mark.parametrize("field", ["created_at", "config_hash"])
+    @pytest.mark.parametrize("value", [2024, 1.5, True, ["a"], {1: "a"}, object(), pytest.param(10**5000, id="huge")])
+    def test_what_is_no_text_is_refused(self, field, value):
+        with pytest.raises(InvalidValue, match=f"{field}.* is {type(value).__name__}, not text"):
+            make(**{field: value})
+
 
 class TestDictAndJson:
     def test_dict_round_trip_keeps_all_eight_fields(self):

@@ -3,12 +3,13 @@
 import hashlib
 import math
 import os
+from datetime import date
 
 import pytest
 from collisions import colliding_configs
 from surroundings import contents, snapshot
 
-from gemexp import AmbiguousPrefix, Corrupt, ExperimentConfig, ExperimentRegistry, InvalidInput, NotFound
+from gemexp import AmbiguousPrefix, Corrupt, ExperimentConfig, ExperimentRegistry, InvalidInput, NotFound, bulk
 from gemexp.canonical import MAX_BYTES
 
 
@@ -73,6 +74,18 @@ class TestRegistering:
         assert registry.add_many(iter(configs)) == [config.config_hash for config in configs]
         assert len(registry) == 600
         assert registry.tags() == {"sweep": 600}
+
+    @pytest.mark.parametrize("plain", [True, False])
+    def test_a_tag_that_was_put_there_twice_is_stored_once(self, registry, monkeypatch, plain):
+        monkeypatch.setattr(bulk, "PACK_FROM", 3)
+        configs = [make(number) for number in range(5)]
+        for config in configs:
+            config.tags += ["b", "a", "b"]
+            if not plain:
+                config.hyperparameters["date"] = date(2024, 1, 31)
+        registry.add_many(configs)
+        assert registry.tags() == {"a": 5, "b": 5}
+        assert registry.check().problems == []
 
     def test_one_config_twice_in_one_call_keeps_both_descriptions_in_turn(self, registry):
         registry.add_many([make(description="a", tags=["x"]), make(description="b", tags=["y"])])
