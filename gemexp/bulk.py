@@ -221,11 +221,12 @@ class _Writer:
                 again.append(one)
             else:
                 fresh[one.config_hash] = one
-        created = dict.fromkeys(fresh, True)
         self._write_pack([fresh[name] for name in sorted(fresh)])
-        if again:  # in order, after what they may repeat
-            for config_hash, is_new in registering.register_all(self._folder, map(_decoded, again), self._parents):
-                created[config_hash] = created.get(config_hash, False) or is_new
+        if not again:
+            return [Registered(one.config_hash, True) for one in batch]
+        created = dict.fromkeys(fresh, True)  # the rest in order, after what they may repeat
+        for config_hash, is_new in registering.register_all(self._folder, map(_decoded, again), self._parents):
+            created[config_hash] = created.get(config_hash, False) or is_new
         seen: set[str] = set()
         result = []
         for one in batch:
