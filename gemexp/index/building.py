@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from gemexp.errors import Corrupt, StoreUnwritable
 from gemexp.index import file, schema
-from gemexp.index.cells import id_of
+from gemexp.index.cells import id_of, ids_of
 from gemexp.index.columns import CONFIGS, OUTCOMES, Columns, Layout, Values, arrange
-from gemexp.index.labels import Labels
+from gemexp.index.labels import Labels, Member
 from gemexp.index.reading import Facts, OutcomeFacts, Reader
 from gemexp.index.rows import Writer
 from gemexp.index.watching import Watch
@@ -38,6 +38,7 @@ _SUFFIX: Final = ".new"
 _SYSTEM: Final = {SQLITE_FULL: errno.ENOSPC, SQLITE_IOERR: errno.EIO, SQLITE_READONLY: errno.EROFS}
 
 Progress = Callable[[int], None]
+_Tagged = tuple[int, int, bool, int]  # a set, a config, whether it is a member, its loose files
 _Task = TypeVar("_Task")
 _Done = TypeVar("_Done")
 
@@ -133,15 +134,24 @@ class _Build:
             if set_folder != layout.DELETED and layout.unescape_name(set_folder.rpartition("/")[2]) is None:
                 continue
             number = labels.number(set_folder)
-            rows = self._marked(number, ((one.config, one.present, one.loose) for one in labels.members(set_folder)))
+            plain = labels.plain_members(set_folder)
+            rows = self._rows(number, labels.members(set_folder)) if plain is None else self._plain_rows(number, plain)
             self._connection.executemany("INSERT OR IGNORE INTO tagged VALUES (?, ?, ?, ?)", rows)
 
-    def _marked(self, number: int, members: Iterable[tuple[str, bool, int]]) -> Iterator[tuple[int, int, bool, int]]:
+    def _rows(self, number: int, members: Iterable[Member]) -> Iterator[_Tagged]:
+        """Yield the rows of a set's members, and note who is one."""
         for config, present, loose in members:
             if present and number != schema.DELETED_TAG:
                 raw = bytes.fromhex(config)
                 self._marks[raw[0]] += self._MARK.pack(raw, number)
             yield number, id_of(config), present, loose
+
+    def _plain_rows(self, number: int, hashes: bytes) -> Iterator[_Tagged]:
+        """Yield the rows of a tag's members of which nothing else is to be said, and note them."""
+        tag = number.to_bytes(4, "big")
+        for at in range(0, len(hashes), 32):
+            self._marks[hashes[at]] += hashes[at : at + 32] + tag
+        return ((number, config, True, 0) for config in ids_of(hashes))
 
     def _write_configs(self, writer: Writer, source: _Source) -> None:
         recorded = set(filter(layout.parse_fan_out, self._folder.names(layout.INDEX)))

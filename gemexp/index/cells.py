@@ -8,8 +8,9 @@ and integers that need all 64 bits, each in its canonical encoding. Of arrays an
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from struct import Struct
 from typing import Any, Final
 
 from gemexp import canonical
@@ -29,11 +30,19 @@ BIG_INT: Final = b"\xcf"
 # An id is so many bits of a hash: few enough for seven bytes, and in the order of hashes.
 _ID_DIGITS: Final = 12
 _ID_SHIFT: Final = 1
+_FIRST_WORD: Final = Struct(">Q24x")
+_WORD_SHIFT: Final = 64 - 4 * _ID_DIGITS + _ID_SHIFT
 
 
 def id_of(config_hash: str) -> int:
     """Return the number that stands for a hash. Two hashes may have the same, which whoever writes has to notice."""
     return int(config_hash[:_ID_DIGITS], 16) >> _ID_SHIFT
+
+
+def ids_of(hashes: bytes) -> Iterator[int]:
+    """Yield the numbers of some hashes of 32 bytes, which come one after the other."""
+    for (word,) in _FIRST_WORD.iter_unpack(hashes):
+        yield word >> _WORD_SHIFT
 
 
 def id_span(prefix: str) -> tuple[int, int]:

@@ -85,6 +85,22 @@ class Labels:
         for config in sorted(known.keys() | carried):
             yield Member(config, config in carried, known[config][1] if config in known else 0)
 
+    def plain_members(self, set_folder: str) -> bytes | None:
+        """Return the hashes of all in a set, of 32 bytes one after the other, sorted.
+
+        Returns:
+            None where there is more to say of one: it has loose files, was removed once, or another takes its place.
+        """
+        if set_folder == layout.DELETED or self._standing.migrated or self._folder.loose.names(set_folder):
+            return None
+        found = [pack.hashes(set_folder) for pack in self._folder.packs.all() if pack.has_folder(set_folder)]
+        plain = [hashes for hashes in found if hashes is not None]
+        if len(plain) != len(found):
+            return None
+        if len(plain) == 1:
+            return plain[0]
+        return b"".join(sorted({hashes[at : at + 32] for hashes in plain for at in range(0, len(hashes), 32)}))
+
     def refresh(self, set_folder: str, packed: Iterable[str], *, whole: bool = False) -> dict[str, bool]:
         """Bring the rows of a set up to date.
 

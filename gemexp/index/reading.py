@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from gemexp import canonical
-from gemexp.config import ExperimentConfig, instant
+from gemexp.config import ExperimentConfig, instant, peek
 from gemexp.digest import is_hash
 from gemexp.errors import Corrupt, NotFound
 from gemexp.index.cells import cell, id_of, leaves
@@ -22,6 +22,7 @@ from gemexp.store.records import Metadata, Run
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NOTHING: Final = Metadata()
+_HYPERPARAMETERS: Final = ("hyperparameters",)
 _DATA: Final = '["data"]'
 # Up to here, looking configs up is cheaper than going through a folder of a pack.
 _LOOK_UP_BELOW: Final = 32
@@ -98,6 +99,13 @@ class LooseNames(NamedTuple):
         return int.from_bytes(blake2b("/".join(names).encode(), digest_size=8).digest()) >> 1
 
 
+class _Record(NamedTuple):
+    """The bytes of a record, and whether they lie in a pack that is known to hold only valid ones."""
+
+    data: bytes
+    proven: bool
+
+
 class Reader:
     """Reads facts.
 
@@ -128,13 +136,13 @@ class Reader:
         """
         loose = self.loose_names(fan_out)
         unsound: set[str] = set()
-        found: dict[str, dict[str, bytes]] = {}
-        for config_hash, record_hash, data in self._records(fan_out, loose, among):
+        found: dict[str, dict[str, _Record]] = {}
+        for config_hash, record_hash, record in self._records(fan_out, loose, among):
             known = found.setdefault(config_hash, {})
-            if data is None:
+            if record is None:
                 unsound.add(config_hash)
             else:
-                known.setdefault(record_hash, data)
+                known.setdefault(record_hash, record)
         recorded = {name: _metadata(name, known, unsound) for name, known in found.items()}
         if among is None:  # of an older hash there is nothing but aliases
             among = [name for name, metadata in recorded.items() if metadata is not None or name in unsound]
@@ -161,8 +169,8 @@ class Reader:
 
     def _records(
         self, fan_out: str, loose: LooseNames, among: Collection[str] | None
-    ) -> Iterator[tuple[str, str, bytes | None]]:
-        """Yield (config, record, bytes), None for what cannot be read; a loose file comes before one in a pack."""
+    ) -> Iterator[tuple[str, str, _Record | None]]:
+        """Yield (config, record, what it holds); None for what cannot be read. A loose file comes before a pack's."""
         for config_hash, record_hashes in loose.records.items():
             for record_hash in record_hashes if among is None or config_hash in among else ():
                 try:
@@ -171,13 +179,13 @@ class Reader:
                     yield config_hash, record_hash, None
                 else:
                     if data is not None:  # else it has just gone
-                        yield config_hash, record_hash, data
+                        yield config_hash, record_hash, _Record(data, proven=False)
         for pack in self._packs:
             for frame in _frames(pack, layout.INDEX, fan_out, among):
                 if len(frame.key) == 65:  # others are about aliases
                     config_hash, record_hash = frame.key[1:33].hex(), frame.key[33:].hex()
                     if record_hash not in loose.records.get(config_hash, ()):
-                        yield config_hash, record_hash, pack.data(frame)
+                        yield config_hash, record_hash, _Record(pack.data(frame), pack.index.proven)
 
     def _places(self, fan_out: str, wanted: set[str]) -> dict[str, tuple[Pack, Place]]:
         """Return where objects lie that are not loose; of several packs, the first counts as it does for readers."""
@@ -195,8 +203,7 @@ class Reader:
         has_object, values = packed is not None or name in loose.objects, None
         if has_object and metadata.puts:
             try:
-                config = ExperimentConfig.from_bytes(self._object(name, packed))
-                values = leaves(config.hyperparameters, "hyperparameters")
+                values = leaves(self._hyperparameters(name, packed), "hyperparameters")
             except NotFound:  # it has just gone
                 has_object = False
             except Corrupt:
@@ -217,11 +224,15 @@ class Reader:
             leaves=values,
         )
 
-    def _object(self, name: str, packed: tuple[Pack, Place] | None) -> bytes:
+    def _hyperparameters(self, name: str, packed: tuple[Pack, Place] | None) -> dict[str, Any]:
         if packed is None:
-            return objects.get(self._folder, name)
+            return ExperimentConfig.from_bytes(objects.get(self._folder, name)).hyperparameters
         pack, place = packed
-        return objects.check(name, pack.bytes[place.start : place.start + place.size])
+        data = objects.check(name, pack.bytes[place.start : place.start + place.size])
+        if pack.index.proven:
+            found: dict[str, Any] = peek(data, _HYPERPARAMETERS)["hyperparameters"]
+            return found
+        return ExperimentConfig.from_bytes(data).hyperparameters
 
 
 def outcome_leaves(metrics: Mapping[str, float | None], data: Any) -> Leaves:
@@ -239,12 +250,12 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def _metadata(config_hash: str, known: dict[str, bytes], unsound: set[str]) -> Metadata | None:
+def _metadata(config_hash: str, known: dict[str, _Record], unsound: set[str]) -> Metadata | None:
     """Say what records amount to, None if all are aliases; note as unsound of what one is damaged or not known."""
     readable = {}
-    for record_hash, data in known.items():
+    for record_hash, (data, proven) in known.items():
         try:
-            record = kinds.read(data, record_hash, config_hash)
+            record = kinds.read_proven(data, record_hash) if proven else kinds.read(data, record_hash, config_hash)
         except Corrupt:
             unsound.add(config_hash)
             continue

@@ -181,6 +181,11 @@ class Pack:
         """Yield where the entries of such a folder are, in order."""
         yield from pack_format.entries(self.bytes, *self._span(folder))
 
+    def hashes(self, set_folder: str) -> bytes | None:
+        """Return the hashes of a set's members; None where not all were added once; see `pack_format.hashes_alike`."""
+        start, end = self._span(set_folder)
+        return pack_format.hashes_alike(self.bytes, start, end) if end > start else b""
+
     def _span(self, folder: str) -> tuple[int, int]:
         top, _, fan_out = folder.partition("/")
         if top not in _TABLES:

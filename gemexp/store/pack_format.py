@@ -320,6 +320,34 @@ def _frames(pack: bytes | mmap, start: int, end: int, *, counting: bool) -> Iter
         release(pack, kept, at)
 
 
+def hashes_alike(pack: bytes | mmap, start: int, end: int) -> bytes | None:
+    """Return what the keys of the entries between two places end with, for a tenth of the price of `entries`.
+
+    Returns:
+        Hashes of 32 bytes one after the other, in order. None where an entry has data, or a key that begins otherwise
+        than the first, or goes on after the hash; and where not all is whole and in order.
+    """
+    first = read_frame(pack, start)
+    if first is None or first.end > end or not is_key(first.key) or len(first.key) != name_start(first.key) + 32:
+        return None
+    head = pack[start + 6 : first.end - 32]
+    begun, entry = crc32(head), Struct(f"<2sI{len(head)}s32s")
+    if first.end != first.data or (end - start) % entry.size:
+        return None
+    found, last = [], b""
+    step = _STEP_BYTES // entry.size * entry.size
+    for at in range(start, end, step):
+        hashes = []
+        for mark, check, alike, rest in entry.iter_unpack(pack[at : min(at + step, end)]):
+            if mark != MARK or alike != head or rest <= last or crc32(rest, begun) != check:
+                return None
+            hashes.append(rest)
+            last = rest
+        found.append(b"".join(hashes))
+        release(pack, at, at + step)
+    return b"".join(found)
+
+
 def release(pack: bytes | mmap, start: int, end: int) -> int:
     """Give back the memory that holds a part of a mapped file; return where it ends."""
     first, last = start // PAGESIZE * PAGESIZE, end // PAGESIZE * PAGESIZE

@@ -139,6 +139,69 @@ def test_frames_that_are_made_together_are_those_that_are_made_one_by_one(prefix
     assert pack_format.frames_alike(prefix, rests, contents) == expected
 
 
+SETS = st.one_of(
+    st.text(min_size=1, max_size=16).map(pack_format.tag_key),
+    st.sampled_from([b"\x80", b"\x81", b"\x82", b"", b"\x85x"]),
+)
+MEMBERS = st.lists(HASHES, min_size=1, max_size=20)
+
+
+def hashes_of_entries(pack):
+    return b"".join(frame.key[-32:] for frame in pack_format.entries(pack, 0, len(pack)))
+
+
+@given(folder=st.text(min_size=1, max_size=16).map(pack_format.tag_key), members=MEMBERS, step=st.integers(60, 500))
+def test_hashes_of_members_that_were_added_once_are_read_at_once(folder, members, step):
+    pack = b"".join(pack_format.frames_alike(folder, sorted(set(members)), [b""] * len(set(members))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pack_format, "_STEP_BYTES", max(step, len(pack) // len(set(members))))
+        assert pack_format.hashes_alike(pack, 0, len(pack)) == b"".join(sorted(set(members)))
+
+
+@given(
+    folder=SETS,
+    members=MEMBERS,
+    suffix=st.sampled_from([b"", b"", b".2"]),
+    data=st.sampled_from([b"", b"", b"data"]),
+    ordered=st.booleans(),
+    other=st.none() | st.tuples(SETS, HASHES),
+    damage=st.none() | st.tuples(st.integers(0), st.integers(1, 255)),
+)
+def test_or_not_at_all_where_that_is_not_all(folder, members, suffix, data, ordered, other, damage):
+    keys = [folder + member + suffix for member in (sorted(set(members)) if ordered else members)]
+    keys += [other[0] + other[1]] if other else []
+    pack = bytearray(b"".join(pack_format.frame(key, data) for key in keys))
+    if damage:
+        pack[damage[0] % len(pack)] ^= damage[1]
+    found = pack_format.hashes_alike(bytes(pack), 0, len(pack))
+    assert found in (None, hashes_of_entries(bytes(pack)))
+    assert found is None or not (suffix or data or len(found) != 32 * len(keys))
+
+
+THREE = [bytes([number]) * 32 for number in (1, 2, 3)]
+
+
+def test_nor_where_a_bit_is_turned():
+    pack = b"".join(pack_format.frames_alike(b"\x85a/", THREE, [b""] * 3))
+    assert pack_format.hashes_alike(pack, 0, len(pack)) == b"".join(THREE)
+    for at in range(len(pack)):
+        for bit in range(8):
+            damaged = pack[:at] + bytes([pack[at] ^ (1 << bit)]) + pack[at + 1 :]
+            assert pack_format.hashes_alike(damaged, 0, len(pack)) is None, (at, bit)
+
+
+@pytest.mark.parametrize("members", [THREE[::-1], [THREE[0], THREE[0]], [*THREE, THREE[1]]])
+def test_nor_where_they_are_not_in_order(members):
+    pack = b"".join(pack_format.frames_alike(b"\x85a/", members, [b""] * len(members)))
+    assert pack_format.hashes_alike(pack, 0, len(pack)) is None
+
+
+@pytest.mark.parametrize("other", [b"\x85b/", b"\x82"])
+def test_nor_where_one_is_of_another_set(other):
+    pack = pack_format.frame(b"\x85a/" + THREE[0], b"") + pack_format.frame(other + THREE[1], b"")
+    assert pack_format.hashes_alike(pack, 0, len(pack)) is None
+
+
 @pytest.mark.parametrize("size", [1, 127, 128, MAX_KEY_BYTES])
 def test_a_frame_holds_keys_of_any_size(size):
     framed = pack_format.frame(b"k" * size, b"data")

@@ -17,6 +17,7 @@ from gemexp import Conflict, Corrupt, DamageWarning, ExperimentConfig, Experimen
 from gemexp.config import CONFIG_KIND
 from gemexp.index import watching
 from gemexp.index.answers import Indexed
+from gemexp.index.labels import Labels
 from gemexp.index.opened import Index
 from gemexp.query.finder import Scanner
 from gemexp.query.where import parse
@@ -393,6 +394,32 @@ def test_queries_that_fit_into_no_statement_are_answered(registry, hashes):
     for _ in range(30):
         nested = f"not (k = 99 or {nested})"
     assert registry.select(nested) == [hashes[3]]
+
+
+def test_tags_are_the_same_whether_read_at_once_or_one_by_one(registry, monkeypatch):
+    for start in (0, 5):  # two packs that have some in common, and a third
+        other = ExperimentRegistry(f"{registry.root}.{start}")
+        other.add_many(make(number, tags=["all", f"t{number % 3}"]) for number in range(start, start + 10))
+        other.pack(everything=True)
+        registry.merge(other.root)
+    hashes = registry.add_many(make(number, tags=["packed", "again"]) for number in range(20, 25))
+    registry.untag(hashes[0], ["again"])
+    registry.tag(hashes[0], ["again"])
+    registry.untag(hashes[1], ["again"])
+    registry.pack(everything=True)
+    registry.tag(hashes[2], ["t1", "loose"])
+    registry.delete(hashes[3])
+
+    def tables():
+        registry.build_index()
+        with closing(sqlite3.connect(f"{registry.root}/local/index.sqlite")) as connection:
+            tagged = connection.execute("SELECT name, config, present, loose FROM tagged JOIN tags ON tag = id")
+            return sorted(tagged), sorted(connection.execute("SELECT config_hash, tags FROM experiments"))
+
+    at_once = tables()
+    monkeypatch.setattr(Labels, "plain_members", lambda *_: None)
+    assert tables() == at_once
+    assert len(at_once[0]) > 40
 
 
 def test_other_tools_read_tables_and_views(registry, hashes):
