@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from gemexp import canonical_json, registering
 from gemexp.canonical import encode
-from gemexp.config import CONFIG_KIND, MAX_DESCRIPTION_BYTES, SECTIONS, ExperimentConfig, instant, now
+from gemexp.config import CONFIG_KIND, MAX_DESCRIPTION_BYTES, SECTIONS, ExperimentConfig, instant, now, untouched
 from gemexp.digest import hash_bytes
 from gemexp.errors import InvalidInput
 from gemexp.registering import Registered
@@ -75,7 +75,7 @@ def encoded_in_full(config: ExperimentConfig, *, fresh: bool = False) -> Encoded
 
 def _encoded_plain(config: ExperimentConfig) -> Encoded | None:
     """Return what `encoded` would, for half of the price, where the configuration holds nothing unusual; else None."""
-    if type(config) is not ExperimentConfig or config.untouched() is not None:
+    if type(config) is not ExperimentConfig or untouched(config) is not None:
         return None
     transformations, hyperparameters = config.feature_transformations, config.hyperparameters
     if not (canonical_json.is_plain(transformations) and canonical_json.is_plain(hyperparameters)):

@@ -95,7 +95,7 @@ class ExperimentConfig(_Stored):
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: the content of this configuration's object file."""
-        stored = self.untouched()
+        stored = self._untouched()
         if stored is not None:
             return stored
         for section in ("feature_transformations", "hyperparameters"):
@@ -195,7 +195,7 @@ class ExperimentConfig(_Stored):
             return False
         return True
 
-    def untouched(self) -> bytes | None:
+    def _untouched(self) -> bytes | None:
         """Return the canonical bytes that this was read from, if no section was decoded or set since; else None."""
         return self._stored if self._has("_stored") and not any(map(self._has, SECTIONS)) else None
 
@@ -288,6 +288,11 @@ class ExperimentConfig(_Stored):
         from gemexp import html
 
         return html.config_table(self)
+
+
+def untouched(config: ExperimentConfig) -> bytes | None:
+    """Return the canonical bytes that a configuration was read from, if they are not decoded yet; else None."""
+    return config._untouched()  # noqa: SLF001 - asking for a section would decode them
 
 
 def config_from_value(value: Any, *, params: bool = False) -> ExperimentConfig:

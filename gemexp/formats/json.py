@@ -44,13 +44,15 @@ def loads(text: str) -> Any:
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """Write plain data as ASCII JSON with sorted keys."""
-    return json.dumps(
-        _without_named_floats(value),
-        allow_nan=False,
-        indent=indent,
-        sort_keys=True,
-        separators=(",", ": ") if indent else (", ", ": "),
-    )
+    try:
+        return _dumps(value, indent)
+    except ValueError:  # a float that JSON has no name for
+        return _dumps(_without_named_floats(value), indent)
+
+
+def _dumps(value: Any, indent: int | None) -> str:
+    separators = (",", ": ") if indent else (", ", ": ")
+    return json.dumps(value, allow_nan=False, indent=indent, sort_keys=True, separators=separators)
 
 
 def _may_overflow(text: str) -> bool:

@@ -40,9 +40,6 @@ _CHUNK: Final = 500
 # Looking so many configs up in the store, and such a part of them, costs more than going through all.
 _FEW: Final = 200
 _PART: Final = 1 / 5
-# Each place that is read in a pack may map 64 KiB around it; of small packs all may stay mapped.
-_PLACE_BYTES: Final = 64 * 1024
-_MAPPED_BYTES: Final = 192 * 1024 * 1024
 
 _Result = TypeVar("_Result")
 
@@ -90,7 +87,6 @@ class Indexed(Finder):
         self._folder = folder
         self._index = index
         self._scanner = Scanner(folder)
-        self._places = 0  # read in packs, and perhaps mapped
 
     def newest(
         self, *, tag: str | None = None, among: Iterable[str] | None = None, limit: int | None = None
@@ -193,27 +189,18 @@ class Indexed(Finder):
             metadata, carried = records.metadata(self._folder, name), scan.tags_of(self._folder, name, standing)
             config = walk.load_whole(self._folder, name, metadata, carried)
             configs += [] if config is None else [config]
-        self._note_places(answer.packs, len(configs))
         return configs
 
     def _data(self, row: _Row, packs: Mapping[int, bytes | mmap]) -> bytes | None:
         """Return what is where an object was when the index looked."""
         pack, start, size = row[5:]
         if pack is not None and pack in packs and start is not None and size is not None:
+            self._folder.packs.use(1)
             return packs[pack][start : start + size]
         try:
             return self._folder.read(layout.object_path(row[1].hex()), canonical.MAX_BYTES)
         except GemexpError:
             return None
-
-    def _note_places(self, packs: Mapping[int, Pack], count: int) -> None:
-        """Count the places that were read in packs, and give back the memory that holds them now and then."""
-        self._places += count
-        if self._places * _PLACE_BYTES >= _MAPPED_BYTES:
-            self._places = 0
-            if sum(pack.size for pack in packs.values()) > _MAPPED_BYTES:
-                for pack in packs.values():
-                    pack.release()
 
 
 def _newest(known: Snapshot, tag: str | None, hashes: list[str] | None, limit: int | None) -> _Newest:

@@ -338,13 +338,14 @@ def hashes_alike(pack: bytes | mmap, start: int, end: int) -> bytes | None:
     step = _STEP_BYTES // entry.size * entry.size
     for at in range(start, end, step):
         hashes = []
-        for mark, check, alike, rest in entry.iter_unpack(pack[at : min(at + step, end)]):
+        upto = min(at + step, end)
+        for mark, check, alike, rest in entry.iter_unpack(pack[at:upto]):
             if mark != MARK or alike != head or rest <= last or crc32(rest, begun) != check:
                 return None
             hashes.append(rest)
             last = rest
         found.append(b"".join(hashes))
-        release(pack, at, at + step)
+        release(pack, at, upto)
     return b"".join(found)
 
 

@@ -22,6 +22,7 @@ _MTIME_DOUBT_NS: Final = 2_000_000_000
 # Each place that is read may map up to 2 MiB around it, as large as the system keeps pieces of files in memory.
 _RELEASE_AFTER: Final = 64
 _ENTRIES_A_PLACE: Final = 16
+_TAGS: Final = f"{layout.TAGS}/"
 _DAMAGED: Final = "is damaged, and what is not whole in it was passed over"
 
 
@@ -219,7 +220,12 @@ class Packs:
     def each_name(self, path: str) -> Iterator[str]:
         """Yield the names in a folder, those in several packs several times, without holding them."""
         for pack in self.all():
-            yield from pack.names(path, "")
+            hashes = pack.hashes(path) if path.startswith(_TAGS) else None
+            if hashes is None:
+                yield from pack.names(path, "")
+            else:
+                digits = hashes.hex()
+                yield from (digits[at : at + HASH_DIGITS] for at in range(0, len(digits), HASH_DIGITS))
             self.use(_RELEASE_AFTER)
 
     def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes | None]]:
