@@ -13,6 +13,9 @@ few hundred configurations and shows that all works, not how fast it is.
 
 Configurations are drawn once, and kept in the temporary folder. With ``--results`` figures are kept too, and those of
 several calls go into one table. A million configurations need some 40 GB of disk, and hours.
+
+Nothing is removed before the end, and nothing many should have been in the minutes before: ext4 looks at the inodes
+that were freed last whenever it creates a file, which would fall on whoever creates most.
 """
 
 from __future__ import annotations

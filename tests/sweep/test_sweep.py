@@ -180,6 +180,13 @@ class TestFailures:
 
 
 class TestInterruption:
+    @pytest.fixture(autouse=True)
+    def _heeded(self):
+        """Have Ctrl-C interrupt, even if whoever started the tests in the background had it ignored."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     def test_ctrl_c_records_what_is_finished_and_the_next_sweep_the_rest(self, panel, registry):
         told = []
         # More chunks than are handed out before the first is taken back, so that it is never done before it is told.
