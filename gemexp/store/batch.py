@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from gemexp.errors import Corrupt
-from gemexp.store import durable, layout, syncing
+from gemexp.store import durable, layout
 from gemexp.store.packs import Packs
 
 _TAGS = f"{layout.TAGS}/"
@@ -163,6 +163,8 @@ class Batch:
 
         All that can fail for want of room is done here, before the first file gets its name.
         """
+        from gemexp.store import syncing  # only where something is written
+
         descriptors: list[int] = []
         try:
             for path, data in files.items():
@@ -254,6 +256,8 @@ class Batch:
         Returns:
             The files whose folder has gone, with them or before they came back.
         """
+        from gemexp.store import syncing
+
         needed: dict[str, set[str]] = {}  # what each file needs to have synced
         entered: dict[str, str] = {}  # folders, and where their own entries are
         found = [path for path in wanted if path not in self.created]  # their writers may not have synced them yet

@@ -76,6 +76,7 @@ def test_showing_imports_nothing_beside_click_and_msgpack(project, config_hash, 
     assert "gemexp.compare" not in shown
     assert "gemexp.store.check" not in shown
     assert "gemexp.legacy" not in shown
+    assert "gemexp.store.syncing" not in shown
 
 
 def test_importing_the_package_imports_nothing(project):
