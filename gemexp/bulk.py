@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from gemexp import canonical_json, registering
-from gemexp.canonical import encode
+from gemexp.canonical import encode, is_plain
 from gemexp.config import CONFIG_KIND, MAX_DESCRIPTION_BYTES, SECTIONS, ExperimentConfig, instant, now, untouched
 from gemexp.digest import hash_bytes
 from gemexp.errors import InvalidInput
@@ -77,14 +77,12 @@ def _encoded_plain(config: ExperimentConfig) -> Encoded | None:
     """Return what `encoded` would, for half of the price, where the configuration holds nothing unusual; else None."""
     if type(config) is not ExperimentConfig or untouched(config) is not None:
         return None
-    transformations, hyperparameters = config.feature_transformations, config.hyperparameters
-    if not (canonical_json.is_plain(transformations) and canonical_json.is_plain(hyperparameters)):
+    maps = config.feature_weights, config.feature_transformations, config.hyperparameters
+    if not all(map(is_plain, maps)):
         return None
     return _encoded_sections(
         config.feature_names,
-        config.feature_weights,
-        transformations,
-        hyperparameters,
+        *maps,
         config.description,
         config.tags,
         config.created_at or None,
@@ -130,7 +128,6 @@ def _encoded_sections(
         or type(description) is not str
         or len(set(names)) != len(names)
         or not dict is type(weights) is type(transformations) is type(hyperparameters)
-        or not _TEXT.issuperset(map(type, weights))
         or not _FLOAT.issuperset(map(type, weights.values()))
         or len(description) > MAX_DESCRIPTION_BYTES // 4
     ):

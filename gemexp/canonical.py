@@ -62,6 +62,11 @@ def encode(value: Any) -> bytes:
     return data
 
 
+def is_plain(value: Any) -> bool:
+    """Tell whether a part of a map is such as `normalise` returns it, but for the order of keys, and for floats."""
+    return _fault(value, 2, [MAX_BYTES], ordered=False) is None
+
+
 def has_special_floats(data: bytes) -> bool:
     """Tell whether canonical bytes may hold -0.0 or a NaN, which are written in one of their forms only."""
     return _MAYBE_SPECIAL.search(data) is not None
@@ -291,15 +296,16 @@ def _pack_plain(value: Any) -> bytes | None:
     return None if has_special_floats(data) else data
 
 
-def _fault(value: Any, depth: int, room: list[int]) -> str | None:
+def _fault(value: Any, depth: int, room: list[int], *, ordered: bool = True) -> str | None:
     """Say what `encode` never writes in a value of plain data, floats aside; None if there is nothing.
 
-    ``room`` is how many items there may be: what is many times in one container is looked at as often.
+    ``room`` is how many items there may be: what is many times in one container is looked at as often. Unless
+    ``ordered``, the keys of maps may come in any order.
     """
     kind = type(value)
     if kind is dict:
         keys = list(value)
-        if not _ONLY_STR.issuperset(map(type, keys)) or keys != sorted(keys) or keys == [FLOAT_KEY]:
+        if not _ONLY_STR.issuperset(map(type, keys)) or (ordered and keys != sorted(keys)) or keys == [FLOAT_KEY]:
             return "a map's keys are not text, not in order, or not allowed"
         items = value.values()
     else:
@@ -314,7 +320,7 @@ def _fault(value: Any, depth: int, room: list[int]) -> str | None:
     for item in items:
         kind = type(item)
         if kind is dict or kind is list:
-            fault = _fault(item, depth + 1, room)
+            fault = _fault(item, depth + 1, room, ordered=ordered)
             if fault is not None:
                 return fault
         elif kind not in _SCALARS:

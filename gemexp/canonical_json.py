@@ -6,7 +6,6 @@ anything that might not is left to them. It is the sole importer of msgspec.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +13,6 @@ import msgspec
 from gemexp.canonical import FLOAT_KEY, MAX_BYTES, MAX_DEPTH, has_special_floats
 
 _NAMED_FLOAT: Final = FLOAT_KEY.encode()
-_TEXT: Final = {str}
-_SCALARS: Final = {type(None), bool, int, float, str}
 _read_json = msgspec.json.Decoder().decode
 _write_json = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -40,30 +37,8 @@ def loads(text: bytes) -> Any:
     return None if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH) else value
 
 
-def is_plain(value: Any) -> bool:
-    """Tell whether a map or list holds only what `loads` might return, which `dumps` can be trusted with."""
-    return _is_plain(value, MAX_DEPTH - 1, [MAX_BYTES])
-
-
-def _is_plain(value: Any, depth: int, room: list[int]) -> bool:
-    """Tell the same; ``room`` is how many items there may be, since one that is there often counts each time."""
-    items: Collection[Any]
-    if type(value) is dict and _TEXT.issuperset(map(type, value)):
-        items = value.values()
-    elif type(value) is list:
-        items = value
-    else:
-        return False
-    room[0] -= len(items)
-    if room[0] < 0 or not depth:
-        return False
-    if _SCALARS.issuperset(map(type, items)):
-        return True
-    return all(type(item) in _SCALARS or _is_plain(item, depth - 1, room) for item in items)
-
-
 def dumps(value: Any) -> bytes | None:
-    """Return the canonical bytes of what `loads` returned, of what `is_plain`, or of a map of such values.
+    """Return the canonical bytes of what `loads` returned, of what `canonical.is_plain`, or of a map of such values.
 
     Returns:
         What `gemexp.canonical.encode` would; None where that takes a closer look, or refuses.
@@ -72,7 +47,7 @@ def dumps(value: Any) -> bytes | None:
         data = _pack(value)
     except (OverflowError, ValueError, RecursionError):  # an integer is too large, or text is half a character
         return None
-    return None if len(data) > MAX_BYTES or _NAMED_FLOAT in data or has_special_floats(data) else data
+    return None if len(data) > MAX_BYTES or has_special_floats(data) else data
 
 
 def _is_deeper(value: Any, depth: int) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import configs, keys, tags, texts, values
 
-from gemexp import ExperimentConfig, GemexpError, bulk, canonical_json
+from gemexp import ExperimentConfig, GemexpError, bulk, canonical
 from gemexp.config import untouched
 
 
@@ -117,11 +117,19 @@ def test_what_holds_itself_is_refused():
         bulk.encoded(config)
 
 
+@pytest.mark.parametrize("section", ["hyperparameters", "feature_transformations", "feature_weights"])
+def test_what_json_needs_for_floats_is_refused(section):
+    config = ExperimentConfig(["a"], {"a": 1.0})
+    setattr(config, section, {"$float": 0.5})
+    with pytest.raises(GemexpError, match="as its only key"):
+        bulk.encoded(config)
+
+
 def test_what_is_there_a_billion_times_is_refused():
     value = ["laugh"] * 10
     for _ in range(9):
         value = [value] * 10
-    assert not canonical_json.is_plain(value)
+    assert not canonical.is_plain(value)
 
 
 ORDINARY = configs(
