@@ -155,7 +155,8 @@ def _metadata(tree: Tree, fan_out: str, wanted: list[str] | None) -> dict[str, M
     if wanted is not None:
         recorded = len(tree.names_with_prefix(f"{layout.INDEX}/{fan_out}", "")) if len(wanted) > 1 else 1
         if len(wanted) < recorded * _WHOLE_FROM or recorded == 1:
-            return {name: records.metadata(tree, name) for name in wanted}
+            found = ((name, records.readable(tree, name)) for name in wanted)
+            return {name: records.summarise(known) for name, known in found if known}
     return dict(records.metadata_within(tree, fan_out))
 
 

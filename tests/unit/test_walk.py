@@ -1,6 +1,7 @@
 """Going through many configs at once gives what looking at them one by one does."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -83,6 +84,18 @@ def test_what_is_not_there_or_not_listed_is_left_out(many):
     assert list(registry.each(["f" * 64, hashes[5]])) == []
     found = [one.config_hash for one in registry.each([*hashes[:100], "f" * 64])]
     assert found == [*hashes[:5], *hashes[6:100]]
+
+
+@pytest.mark.filterwarnings("ignore::gemexp.DamageWarning")
+@pytest.mark.parametrize("count", [1, 1200])
+def test_what_no_readable_record_is_about_has_no_metadata(many, count):
+    registry, hashes = many
+    name = registry.register(ExperimentConfig([], {}, {"n": -1}))
+    for path in Path(registry.root).glob(f"index/{name[:2]}/{name}-*"):
+        path.unlink()
+        path.write_bytes(b"not a record")
+    asked = {name, *hashes[:count]}
+    assert {found for found, _ in walk.metadata(registry._folder, asked)} == asked - {name}
 
 
 def test_tags_are_left_out_on_request(many):
