@@ -22,7 +22,7 @@ from gemexp.index.labels import Labels, Member
 from gemexp.index.reading import Facts, OutcomeFacts, Reader
 from gemexp.index.rows import Writer
 from gemexp.index.watching import Watch
-from gemexp.store import durable, layout
+from gemexp.store import durable, layout, pack_format
 from gemexp.store.files import Folder
 from gemexp.store.standing import Standing
 
@@ -142,16 +142,17 @@ class _Build:
         """Yield the rows of a set's members, and note who is one."""
         for config, present, loose in members:
             if present and number != schema.DELETED_TAG:
-                raw = bytes.fromhex(config)
-                self._marks[raw[0]] += self._MARK.pack(raw, number)
+                self._mark(bytes.fromhex(config), number)
             yield number, id_of(config), present, loose
 
     def _plain_rows(self, number: int, hashes: bytes) -> Iterator[_Tagged]:
         """Yield the rows of a tag's members of which nothing else is to be said, and note them."""
-        tag = number.to_bytes(4, "big")
-        for at in range(0, len(hashes), 32):
-            self._marks[hashes[at]] += hashes[at : at + 32] + tag
-        return ((number, config, True, 0) for config in ids_of(hashes))
+        for config in pack_format.each_hash(hashes):
+            self._mark(config, number)
+        return ((number, one, True, 0) for one in ids_of(hashes))
+
+    def _mark(self, config: bytes, number: int) -> None:
+        self._marks[config[0]] += self._MARK.pack(config, number)
 
     def _write_configs(self, writer: Writer, source: _Source) -> None:
         recorded = set(filter(layout.parse_fan_out, self._folder.names(layout.INDEX)))

@@ -99,7 +99,7 @@ class Labels:
             return None
         if len(plain) == 1:
             return plain[0]
-        return b"".join(sorted({hashes[at : at + 32] for hashes in plain for at in range(0, len(hashes), 32)}))
+        return b"".join(sorted(set().union(*map(pack_format.each_hash, plain))))
 
     def refresh(self, set_folder: str, packed: Iterable[str], *, whole: bool = False) -> dict[str, bool]:
         """Bring the rows of a set up to date.

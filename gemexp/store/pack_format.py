@@ -349,6 +349,11 @@ def hashes_alike(pack: bytes | mmap, start: int, end: int) -> bytes | None:
     return b"".join(found)
 
 
+def each_hash(hashes: bytes) -> Iterator[bytes]:
+    """Yield each of the hashes that `hashes_alike` returned."""
+    return (hashes[at : at + 32] for at in range(0, len(hashes), 32))
+
+
 def release(pack: bytes | mmap, start: int, end: int) -> int:
     """Give back the memory that holds a part of a mapped file; return where it ends."""
     first, last = start // PAGESIZE * PAGESIZE, end // PAGESIZE * PAGESIZE

@@ -219,13 +219,15 @@ class Packs:
 
     def each_name(self, path: str) -> Iterator[str]:
         """Yield the names in a folder, those in several packs several times, without holding them."""
-        for pack in self.all():
+        packs = self.all()
+        if packs:
+            from gemexp.store.pack_format import each_hash
+        for pack in packs:
             hashes = pack.hashes(path) if path.startswith(_TAGS) else None
             if hashes is None:
                 yield from pack.names(path, "")
             else:
-                digits = hashes.hex()
-                yield from (digits[at : at + HASH_DIGITS] for at in range(0, len(digits), HASH_DIGITS))
+                yield from (one.hex() for one in each_hash(hashes))
             self.use(_RELEASE_AFTER)
 
     def contents(self, path: str, limit: int) -> Iterator[tuple[str, bytes | None]]:
