@@ -11,13 +11,15 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from gemexp.errors import Corrupt
 from gemexp.store import durable, layout
 from gemexp.store.packs import Packs
 
 _TAGS = f"{layout.TAGS}/"
+_FANNED_OUT: Final = (layout.OBJECTS, layout.INDEX)
+_ALL_FAN_OUTS_FROM: Final = 16
 
 
 class Synced:
@@ -193,6 +195,21 @@ class Batch:
         for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths):
             if not durable.require_inside(self._root, folder, there):
                 self._make_folder(folder, made)
+        for top in _FANNED_OUT:
+            if any(folder.startswith(f"{top}/") for folder in made):
+                self._make_fan_outs(f"{self._root}/{top}")
+
+    def _make_fan_outs(self, top: str) -> None:
+        """Make all fan-out folders that are missing, unless there are few: a store that has some soon has them all.
+
+        Together they cost what a handful costs if each is made, and synced, with the first file in it.
+        """
+        with contextlib.suppress(OSError):  # those that are needed are there
+            there = set(os.listdir(top))
+            if len(there) >= _ALL_FAN_OUTS_FROM:
+                for name in {f"{byte:02x}" for byte in range(256)} - there:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(f"{top}/{name}")
 
     def _make_folder(self, folder: str, made: list[str]) -> None:
         try:
@@ -266,6 +283,9 @@ class Batch:
             entered |= above
             needed[path] = {path.rpartition("/")[0], *above.values()}
         folders = set().union(*needed.values())
+        for top in folders.intersection(_FANNED_OUT):  # syncing it is enough for all that are in it now
+            with contextlib.suppress(FileNotFoundError):  # told of below
+                entered |= {f"{top}/{name}": top for name in os.listdir(f"{self._root}/{top}")}
         missing = syncing.sync_paths([f"{self._root}/{path}" for path in (*found, *sorted(folders))])
         gone = {path[len(self._root) + 1 :] for path in missing}  # files: a collector took them, `commit` sees that
         self._synced.paths.update(child for child, parent in entered.items() if parent not in gone)

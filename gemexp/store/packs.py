@@ -74,10 +74,12 @@ class Packs:
         return list(self._open.values())
 
     def stamp(self) -> object:
-        """Return something that is another when packs have come or gone."""
+        """Return something that is another when packs have come or gone, and at times when none have."""
         folder = f"{self._root}/{layout.PACKS}"
         try:
-            return (os.stat(folder).st_mtime_ns, frozenset(os.listdir(folder)))
+            changed = os.stat(folder).st_mtime_ns
+            settled = time.time_ns() - changed > _MTIME_DOUBT_NS
+            return changed, None if settled else frozenset(os.listdir(folder))
         except OSError:
             return None
 

@@ -27,8 +27,8 @@ _IDLE_SECONDS: Final = 1.0
 def sync_and_close(descriptors: list[int]) -> None:
     """Sync and close files, all at once, emptying the list."""
     try:
-        if len(descriptors) > AT_ONCE:
-            for descriptor in descriptors:  # those that come later share the commits of the first
+        if len(descriptors) > 1:
+            for descriptor in descriptors:  # all of them share the commit of the first
                 durable.start_writing_back(descriptor)
         for error in _together([partial(os.fsync, descriptor) for descriptor in descriptors]):
             if error is not None:

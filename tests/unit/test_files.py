@@ -271,6 +271,35 @@ def test_what_is_there_already_is_synced_all_the_same(folder, monkeypatch):
             parent = os.path.dirname(parent)
 
 
+def fan_outs(folder):
+    return sorted(os.listdir(f"{folder.root}/objects"))
+
+
+def test_a_store_that_has_some_fan_out_folders_gets_all(folder, monkeypatch):
+    for number in range(15):
+        write(folder, {f"objects/{number:02x}/one": b"1"})
+        assert fan_outs(folder) == [f"{made:02x}" for made in range(number + 1)]
+    recorder = Recorder(monkeypatch)
+    write(folder, {"objects/0f/one": b"1"})
+    assert fan_outs(folder) == [f"{made:02x}" for made in range(256)]
+    assert not os.path.exists(f"{folder.root}/index")
+    top = os.lstat(f"{folder.root}/objects").st_ino
+    assert all(("sync", top) in recorder.events[at:] for at, event in enumerate(recorder.events) if event[0] == "mkdir")
+
+
+def test_syncing_the_folder_above_is_enough_for_all_fan_out_folders_in_it(folder, monkeypatch):
+    write(folder, {f"objects/{number:02x}/one": b"1" for number in range(16)})
+    again = Folder(folder.root)  # as another process would, which does not know who synced what
+    for name, count in (("a0", 1), ("b0", 0), ("c0", 0)):
+        recorder = Recorder(monkeypatch)
+        write(again, {f"objects/{name}/one": b"1"})
+        assert recorder.events.count(("sync", os.lstat(f"{folder.root}/objects").st_ino)) == count
+        assert recorder.synced_after(
+            f"{folder.root}/objects/{name}", recorder.named(f"{folder.root}/objects/{name}/one")
+        )
+        monkeypatch.undo()
+
+
 @pytest.mark.parametrize("failing", range(1, 9))
 def test_a_failed_sync_fails_the_batch_and_is_not_tried_again(folder, monkeypatch, failing):
     original, calls, lock = os.fsync, [], threading.Lock()
