@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from gemexp.cli import group
+from gemexp.cli.commands import group
 
 PAGE = Path(__file__).with_name("cli.md")
 

@@ -1,28 +1,10 @@
-"""The command line: the group of commands, and the one place that knows exit codes."""
+"""The command line: from arguments to an exit code. What it imports before it knows the command, every command pays."""
 
 from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
-from importlib import import_module
-from types import ModuleType
-
-import click
-
-from gemexp.cli.session import Session
-from gemexp.errors import (
-    AmbiguousPrefix,
-    Conflict,
-    Corrupt,
-    DamageWarning,
-    EngineFailed,
-    GemexpError,
-    NotFound,
-    RivalWarning,
-    UsageError,
-)
 
 EXIT_BAD_INPUT = 1
 EXIT_USAGE = 2
@@ -33,178 +15,40 @@ EXIT_ENGINE = 6
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 255
 
-_EXIT_CODES: tuple[tuple[type[GemexpError], int], ...] = (
-    (UsageError, EXIT_USAGE),
-    (NotFound, EXIT_NOT_FOUND),
-    (AmbiguousPrefix, EXIT_NOT_FOUND),
-    (Conflict, EXIT_CONFLICT),
-    (Corrupt, EXIT_CORRUPT),
-    (EngineFailed, EXIT_ENGINE),
-    (GemexpError, EXIT_BAD_INPUT),
-)
-
-_COMPLETION_VARIABLE = "_GEMEXP_COMPLETE"
-
-# Where each command lives; its module is imported when the command is called.
-_COMMANDS = {
-    "add": "add",
-    "alias": "equivalence",
-    "attest": "attest",
-    "backtest": "backtest",
-    "best": "runs",
-    "check": "check",
-    "compare": "show",
-    "completion": "completion",
-    "delete": "removal",
-    "describe": "labels",
-    "diff": "show",
-    "explain": "show",
-    "export": "transfer",
-    "fsck": "upkeep",
-    "git": "git",
-    "gc": "upkeep",
-    "import": "transfer",
-    "index": "index",
-    "init": "upkeep",
-    "list": "listing",
-    "log": "history",
-    "merge": "merge",
-    "migrate": "equivalence",
-    "name": "names",
-    "pack": "packing",
-    "plot": "sweep",
-    "record": "runs",
-    "restore": "removal",
-    "run": "running",
-    "runs": "runs",
-    "search": "listing",
-    "show": "show",
-    "sweep": "sweep",
-    "tag": "labels",
-    "undo": "history",
-    "verify": "verify",
-}
-
-
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module = import_module(f"gemexp.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
-        return command
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.option("-C", "folder", metavar="DIR", type=click.Path(), help="Run as if started in DIR.")
-@click.option("--store", metavar="DIR", type=click.Path(), help="The store's folder, instead of the nearest .gemexp.")
-@click.option("--db", metavar="FILE", type=click.Path(), help="A SQLite file whose store lies beside it.")
-@click.version_option(package_name="gemexp", message="gemexp %(version)s")
-@click.pass_context
-def group(ctx: click.Context, folder: str | None, store: str | None, db: str | None) -> None:
-    """Track experiment configurations by their content.
-
-    Every configuration has a hash; REV is such a hash, its beginning (4 digits or more), a name that points to one, or
-    a tag that exactly one configuration carries.
-    """
-    if os.environ.get("NO_COLOR"):
-        ctx.color = False
-    ctx.ensure_object(Session).configure(folder, store, db)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. Whatever goes wrong is told on standard error, in one line and a hint."""
+    from gemexp.cli import quick
+
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal of another encoding shows escapes instead of failing
             stream.reconfigure(errors="backslashreplace")
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", DamageWarning)
-        warnings.simplefilter("always", RivalWarning)
-        code = _run(arguments, told)
-        if any(issubclass(one.category, DamageWarning) for one in told):  # what other libraries warn of is no damage
-            code = code or EXIT_CORRUPT
+    try:
+        text = quick.show(arguments)
+    except KeyboardInterrupt as error:
+        from gemexp.cli import commands
+
+        return commands.interrupted(error)
+    if text is not None:
+        return _finish(0, text)
+    from gemexp.cli import commands
+
+    return _finish(commands.run(arguments))
+
+
+def _finish(code: int, text: str = "") -> int:
+    """Print the last of what a command has to say; return its exit code, or one that tells why that failed."""
     if sys.stdout is None:  # it was closed before we began
         return code
     try:
+        sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            text = f"standard output: {(error.strerror or str(error)).lower()}"
-            _report().error("system", text, _hint_for(error), as_json=False)
-            code = code or EXIT_BAD_INPUT
+            from gemexp.cli import commands
+
+            code = code or commands.output_failed(error)
         # Nothing is left to say to whoever closed the pipe; this keeps the interpreter from trying once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
-
-
-def _run(arguments: Sequence[str], told: list[warnings.WarningMessage]) -> int:
-    """Run one command, and tell what was warned of meanwhile, then what went wrong."""
-    as_json = "--json" in arguments
-    session = Session(arguments)
-    try:
-        try:
-            result = _invoke(arguments, session)
-        finally:
-            for one in told:
-                _report().warning(str(one.message), as_json=as_json)
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except BrokenPipeError:
-        return 0
-    except (click.ClickException, click.Abort, KeyboardInterrupt, EOFError, GemexpError, OSError) as error:
-        return _tell(error, session, as_json=as_json)
-    except Exception as error:  # the boundary: a bug is told as one, never as a traceback
-        if os.environ.get("GEMEXP_DEBUG"):
-            raise
-        message = f"this is a bug in gemexp: {type(error).__name__}: {error}"
-        hint = "please report it; with GEMEXP_DEBUG=1 the traceback is shown"
-        _report().error("bug", message, hint, as_json=as_json)
-        return EXIT_BUG
-    return result if isinstance(result, int) else 0
-
-
-def _invoke(arguments: Sequence[str], session: Session) -> object:
-    # Not group.main: it would turn a closed pipe into an exit code that says "bad input".
-    if _COMPLETION_VARIABLE in os.environ:
-        group.main(list(arguments), prog_name="gemexp", complete_var=_COMPLETION_VARIABLE)
-    with group.make_context("gemexp", list(arguments), obj=session) as ctx:
-        return group.invoke(ctx)
-
-
-def _tell(error: BaseException, session: Session, *, as_json: bool) -> int:
-    """Tell what went wrong, and return the exit code for it."""
-    if isinstance(error, GemexpError):
-        _report().gemexp_error(error, session, as_json=as_json)
-        return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
-        return EXIT_USAGE
-    if isinstance(error, click.UsageError):
-        _report().usage_error(error, as_json=as_json)
-        return EXIT_USAGE
-    if isinstance(error, click.ClickException):
-        _report().error("usage", error.format_message(), None, as_json=as_json)
-        return EXIT_USAGE
-    if isinstance(error, OSError):
-        name = f"'{error.filename}': " if error.filename else ""
-        text = f"{name}{(error.strerror or str(error)).lower()}"
-        _report().error("system", text, _hint_for(error), as_json=as_json)
-        return EXIT_BAD_INPUT
-    _report().error("interrupted", "interrupted", None, as_json=as_json)
-    return EXIT_INTERRUPTED
-
-
-def _hint_for(error: OSError) -> str | None:
-    from gemexp.store import durable
-
-    return durable.hint_for(error.errno)
-
-
-def _report() -> ModuleType:
-    from gemexp.cli import report
-
-    return report

@@ -12,7 +12,8 @@ import click
 
 from gemexp.cli import report
 from gemexp.cli.completion import complete_revision, complete_tag
-from gemexp.cli.output import config_lines, echo_json, page
+from gemexp.cli.details import config_lines
+from gemexp.cli.output import echo_json, page
 from gemexp.cli.session import Session, json_option, pass_session, where_option
 from gemexp.digest import short
 from gemexp.errors import InvalidInput

@@ -31,7 +31,7 @@ def completion_command(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from gemexp.cli import group
+    from gemexp.cli.commands import group
 
     completer = get_completion_class(shell)
     if completer is None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gemexp import describing
-from gemexp.config import SECTIONS, ExperimentConfig, instant
+from gemexp.config import ExperimentConfig, instant
 from gemexp.digest import short
 from gemexp.notation import visible
 
@@ -58,9 +57,3 @@ def difference_lines(differences: Iterable[Difference]) -> Iterable[str]:
     """Yield a line for each difference, coloured by what kind it is."""
     for difference in differences:
         yield click.style(str(difference), fg=_COLOURS[difference.change])
-
-
-def config_lines(config: ExperimentConfig) -> Iterable[str]:
-    """Yield a configuration's sections as ``path = value`` lines."""
-    sections = {section: getattr(config, section) for section in SECTIONS}
-    return describing.config_lines({**sections, "feature_names": sorted(config.feature_names)})

@@ -92,7 +92,7 @@ def run_command(
     if as_json:
         echo_json({"config_hash": config_hash, "outcome_hash": run.outcome, "run": run.record})
     else:
-        from gemexp.cli.runs import metric_text
+        from gemexp.cli.details import metric_text
 
         figures = metric_text(registry.metrics(run.outcome))
         click.echo(f"{short(config_hash)}  outcome {short(run.outcome)}  run {short(run.record)}  {figures}".rstrip())

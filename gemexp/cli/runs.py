@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gemexp.cli.completion import complete_revision, complete_tag
+from gemexp.cli.details import check_text, metric_text
 from gemexp.cli.output import echo_json, page
 from gemexp.cli.session import Session, json_option, pass_session, where_option
 from gemexp.config import instant
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gemexp.registry import ExperimentRegistry
     from gemexp.store.records import Check, Run
 
-_SHOWN_METRICS = 4
 _KEYS = {"config": "config_hash", "record": "run"}  # what JSON calls a run's fields
 
 
@@ -169,12 +168,6 @@ def best_command(
         page(_ranked_line(one, metric, probability) for one, probability in shown)
 
 
-def metric_text(metrics: dict[str, float | None], limit: int = _SHOWN_METRICS) -> str:
-    """Return the first metrics by name on one line."""
-    shown = [f"{visible(name)}={inline(value)}" for name, value in sorted(metrics.items())[:limit]]
-    return " ".join(shown) + (" …" if len(metrics) > limit else "")
-
-
 def _metric(text: str) -> tuple[str, float]:
     name, equals, number = text.partition("=")
     try:
@@ -200,7 +193,8 @@ def _check_line(check: Check) -> str:
         "" if check.code is None else f"  {str(check.code.get('commit'))[:7]}{'+' if check.code.get('dirty') else ''}"
     )
     when = visible(check.created_at[:19].replace("T", " "))
-    return f"  {click.style(short(check.config), fg='yellow')} checked  {when}{visible(code)}  {check_text(check)}"
+    told = f"{when}{visible(code)}  {check_text(check, click.style)}"
+    return f"  {click.style(short(check.config), fg='yellow')} checked  {told}"
 
 
 def _check_value(check: Check) -> dict[str, Any]:
@@ -246,30 +240,3 @@ def _ranked_line(one: Ranked, metric: str, deflated: float | None) -> str:
     if not one.reproducible:
         parts.append("! not reproducible")
     return "  ".join([*parts, visible(one.metadata.description)]).rstrip()
-
-
-def outcome_lines(runs: tuple[Run, ...], metrics: dict[str, dict[str, float | None]]) -> Iterator[str]:
-    """Yield a line for each distinct outcome among runs, newest first."""
-    seen = set()
-    for run in reversed(runs):
-        if run.outcome not in seen:
-            seen.add(run.outcome)
-            yield f"outcome {short(run.outcome)}  {metric_text(metrics[run.outcome])}".rstrip()
-
-
-def check_lines(checks: tuple[Check, ...]) -> Iterator[str]:
-    """Yield a line for the newest check of each pipeline, newest first."""
-    seen = set()
-    for check in reversed(checks):
-        if check.pipeline not in seen:
-            seen.add(check.pipeline)
-            yield f"checked {check_text(check)}"
-
-
-def check_text(check: Check) -> str:
-    """Return the pipeline and the verdict on each property, on one line."""
-    told = []
-    for name, verdict in check.answers.items():
-        text = verdict if verdict == "holds" else verdict.upper()
-        told.append(f"{visible(name)} {click.style(visible(text), fg='green' if verdict == 'holds' else 'red')}")
-    return f"{visible(check.pipeline)}  {', '.join(told)}".rstrip()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gemexp.cli.completion import complete_revision
-from gemexp.cli.output import config_lines, difference_lines, echo_json, page
+from gemexp.cli.details import config_details
+from gemexp.cli.output import difference_lines, echo_json, page
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.digest import short
 from gemexp.errors import UsageError
@@ -17,7 +18,6 @@ from gemexp.notation import inline, visible
 from gemexp.paths import select
 
 if TYPE_CHECKING:
-    from gemexp.config import ExperimentConfig
     from gemexp.registry import ExperimentRegistry
 
 
@@ -57,7 +57,7 @@ def show_command(session: Session, *, rev: str, as_yaml: bool, raw: bool, as_jso
         value = select(config.to_dict(), path)
         click.echo(visible(value) if isinstance(value, str) else inline(value))
     else:
-        page(_shown(registry, config_hash, config))
+        page(config_details(registry, config_hash, config, click.style))
 
 
 @click.command()
@@ -156,43 +156,6 @@ def explain_command(session: Session, *, first: str, second: str, as_json: bool)
         echo_json({"config1_hash": hash1, "config2_hash": hash2, "same": hash1 == hash2, "reasons": reasons}, indent=2)
     else:
         page([visible(reasons[0]), *(f"  {visible(reason)}" for reason in reasons[1:])])
-
-
-def _shown(registry: ExperimentRegistry, config_hash: str, config: ExperimentConfig) -> Iterator[str]:
-    metadata = registry.metadata(config_hash)
-    replaced = registry.migrated_from(config_hash)
-    # The runs of what it replaces count as its own.
-    metadata = metadata._replace(runs=tuple(reversed(registry.runs(config_hash)))) if replaced else metadata
-    yield click.style(f"config {config_hash}", fg="yellow")
-    yield f"created {visible(config.created_at) or '(not recorded)'}"
-    if config.tags:
-        yield f"tags    {', '.join(map(visible, config.tags))}"
-    names = registry.names_of(config_hash)
-    if names:
-        yield f"names   {', '.join(map(visible, names))}"
-    yield from (f"from    {short(parent)}" for parent in metadata.parents if parent not in replaced)
-    yield from (f"migrated from {short(old)}" for old in replaced)
-    yield from (f"migrated to {short(new)}" for new in registry.migrated_to(config_hash))
-    if metadata.runs:
-        from gemexp.cli.runs import outcome_lines
-
-        yield from outcome_lines(metadata.runs, {run.outcome: registry.metrics(run.outcome) for run in metadata.runs})
-    yield from (f"signed  outcome {short(one.outcome)}, unverified" for one in reversed(metadata.signatures))
-    if metadata.checks:
-        from gemexp.cli.runs import check_lines
-
-        yield from check_lines(metadata.checks)
-    if metadata.disputed:
-        yield click.style("! different outcomes on the same data: not reproducible", fg="red")
-    if config.description:
-        yield ""
-        yield from (f"    {visible(line)}" for line in config.description.split("\n"))
-    for other in metadata.other_descriptions:
-        yield ""
-        yield "    another description, from a merge (gemexp describe settles on one):"
-        yield from (f"    {visible(line)}" for line in other.split("\n"))
-    yield ""
-    yield from config_lines(config)
 
 
 def _comparison_lines(comparison: dict[str, Any]) -> Iterator[str]:

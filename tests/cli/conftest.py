@@ -3,9 +3,12 @@
 import io
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
 import sysconfig
+import termios
 from typing import NamedTuple
 
 import pytest
@@ -127,5 +130,44 @@ def process(project):
         )
         out = (done.stdout or b"").decode("utf-8", "surrogateescape")
         return Result(done.returncode, out, (done.stderr or b"").decode("utf-8", "surrogateescape"), done.stdout or b"")
+
+    return run
+
+
+@pytest.fixture
+def terminal(project):
+    """Run a command on a terminal of its own; return its exit code and all that was shown."""
+
+    def run(*arguments, rows=24, typed=b"", env=None):
+        leader, follower = pty.openpty()
+        termios.tcsetwinsize(follower, (rows, 80))
+        environment = {**os.environ, "TERM": "xterm", "PAGER": "sed s/^/paged:/", **(env or {})}
+        environment.pop("LINES", None)
+        environment.pop("COLUMNS", None)
+        with subprocess.Popen(
+            [sys.executable, "-m", "gemexp", *map(str, arguments)],
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            cwd=project,
+            env=environment,
+            start_new_session=True,
+        ) as running:
+            os.close(follower)
+            if typed:
+                os.write(leader, typed)
+            shown = b""
+            while True:
+                ready, _, _ = select.select([leader], [], [], 60)
+                assert ready, shown
+                try:
+                    part = os.read(leader, 65536)
+                except OSError:  # the other side is closed
+                    break
+                if not part:
+                    break
+                shown += part
+            os.close(leader)
+            return running.wait(60), shown.decode()
 
     return run

@@ -72,6 +72,8 @@ def test_showing_imports_nothing_beside_click_and_msgpack(project, config_hash, 
     new = shown - base - own(shown)
     assert new <= set(ALLOWED), sorted(new - set(ALLOWED))
     assert not {name.split(".")[0] for name in shown - base} & NEVER
+    plain = arguments[0] == "show" and len(arguments) == 2 and ":" not in arguments[1]
+    assert ("click" in shown) is not plain
     assert "gemexp.formats" not in shown
     assert "gemexp.compare" not in shown
     assert "gemexp.store.check" not in shown

@@ -2,57 +2,15 @@
 
 import json
 import os
-import pty
 import re
-import select
 import subprocess
 import sys
-import termios
 
 import pytest
 
 EVIL = "\x1b[31mred\x1b]0;title\x07\u202e\x9b2J\r\nsecond\x00"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2028]")
-
-
-@pytest.fixture
-def terminal(project):
-    """Run a command on a terminal of its own; return its exit code and all that was shown."""
-
-    def run(*arguments, rows=24, typed=b"", env=None):
-        leader, follower = pty.openpty()
-        termios.tcsetwinsize(follower, (rows, 80))
-        environment = {**os.environ, "TERM": "xterm", "PAGER": "sed s/^/paged:/", **(env or {})}
-        environment.pop("LINES", None)
-        environment.pop("COLUMNS", None)
-        with subprocess.Popen(
-            [sys.executable, "-m", "gemexp", *map(str, arguments)],
-            stdin=follower,
-            stdout=follower,
-            stderr=follower,
-            cwd=project,
-            env=environment,
-            start_new_session=True,
-        ) as running:
-            os.close(follower)
-            if typed:
-                os.write(leader, typed)
-            shown = b""
-            while True:
-                ready, _, _ = select.select([leader], [], [], 60)
-                assert ready, shown
-                try:
-                    part = os.read(leader, 65536)
-                except OSError:  # the other side is closed
-                    break
-                if not part:
-                    break
-                shown += part
-            os.close(leader)
-            return running.wait(60), shown.decode()
-
-    return run
 
 
 @pytest.fixture
@@ -199,7 +157,7 @@ class TestClosedStreams:
 
     @pytest.mark.parametrize("descriptor", [0, 1, 2])
     @pytest.mark.parametrize(
-        "command", [["list"], ["add", "-"], ["delete", "kept"], ["show", "kept", "--raw"], ["nosuch"]]
+        "command", [["list"], ["add", "-"], ["delete", "kept"], ["show", "kept"], ["show", "kept", "--raw"], ["nosuch"]]
     )
     def test_a_stream_that_is_closed_from_the_start_is_no_bug(self, process, add, store, descriptor, command):
         add({"a": 1}, "-t", "kept")
@@ -211,7 +169,13 @@ class TestClosedStreams:
 
     def test_a_full_device_as_output_is_told(self, process, add):
         config_hash = add({"a": 1})
-        for command in (["list"], ["show", config_hash, "--raw"], ["export", config_hash, "-"], ["--help"]):
+        for command in (
+            ["list"],
+            ["show", config_hash],
+            ["show", config_hash, "--raw"],
+            ["export", config_hash, "-"],
+            ["--help"],
+        ):
             with open("/dev/full", "wb") as full:
                 result = process(*command, stdout=full)
             assert result.code == 1

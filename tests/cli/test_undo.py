@@ -9,7 +9,7 @@ from seed_format import old_row, write_registry
 from surroundings import contents, merge, snapshot
 
 from gemexp import ExperimentConfig, ExperimentRegistry
-from gemexp.cli import _COMMANDS
+from gemexp.cli.commands import _COMMANDS
 from gemexp.cli.session import _UNDOABLE
 from gemexp.store import check, journal
 from gemexp.store.files import Folder

@@ -10,7 +10,7 @@ from documents import ROOT
 
 import gemexp
 from gemexp import ExperimentConfig, ExperimentRegistry, errors
-from gemexp.cli import group
+from gemexp.cli.commands import group
 
 REFERENCE = ROOT / "docs/reference"
 COMMANDS = group.list_commands(click.Context(group))

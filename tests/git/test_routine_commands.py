@@ -14,7 +14,8 @@ from seed_format import old_row, write_registry
 from surroundings import contents
 
 from gemexp import ExperimentConfig, ExperimentRegistry
-from gemexp.cli import group, main
+from gemexp.cli import main
+from gemexp.cli.commands import group
 
 # What each command is called with, one case after the other; in a case, several calls are separated by a semicolon.
 QUICK = {
