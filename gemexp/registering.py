@@ -103,12 +103,14 @@ def _add_metadata(folder: Folder, batch: Batch, config_hash: str, config: Experi
         records.keep(folder, batch, config_hash, record_hash)
     if known.puts and config.description and config.description != known.description:
         records.describe(batch, config_hash, config.description, known.heads)
-    reached = sets.length(folder, layout.DELETED, config_hash)
-    if reached % 2 == 1:
+    tags = map(layout.tag_folder, config.tags)
+    reached = sets.lengths_in(folder, [layout.DELETED, *tags], config_hash)
+    deleted = reached.pop(layout.DELETED)
+    if deleted % 2 == 1:
         from gemexp.store import reviving
 
         reviving.keep(folder, batch, config_hash)
-    revived = sets.turn(batch, layout.DELETED, config_hash, reached, present=False)
-    for tag in config.tags:
-        sets.add(folder, batch, layout.tag_folder(tag), config_hash)
+    revived = sets.turn(batch, layout.DELETED, config_hash, deleted, present=False)
+    for set_folder, length in reached.items():
+        sets.turn(batch, set_folder, config_hash, length, present=True)
     return revived or not known.puts

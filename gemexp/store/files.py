@@ -95,9 +95,14 @@ class Folder:
 
     def numbers(self, set_folder: str, member: str) -> set[int]:
         """Return the causal lengths of a set's member that there are files of; see `gemexp.store.tree.Tree`."""
+        return self.numbers_in([set_folder], member)[set_folder]
+
+    def numbers_in(self, set_folders: Iterable[str], member: str) -> dict[str, set[int]]:
+        """Return the same for several sets, by their folders."""
+        sought = list(set_folders)
         while True:
             packs = self.packs.all()
-            found = self.loose.numbers(set_folder, member, self.packs.numbers(set_folder, member, packs))
+            found = {one: self.loose.numbers(one, member, self.packs.numbers(one, member, packs)) for one in sought}
             if self.packs.all() == packs:  # else they may have been packed while we looked
                 return found
 

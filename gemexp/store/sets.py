@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 from gemexp.store import layout
 from gemexp.store.batch import Batch
+from gemexp.store.files import Folder
 from gemexp.store.tree import Tree
 
 _ADDED = {1}
@@ -67,6 +68,12 @@ def length(tree: Tree, set_folder: str, member: str) -> int:
     Lengths are looked up one by one instead of listing a folder that may hold a hundred thousand others.
     """
     return reached_length(tree.numbers(set_folder, member).__contains__)
+
+
+def lengths_in(folder: Folder, set_folders: Iterable[str], member: str) -> dict[str, int]:
+    """Return the causal lengths of a member of several sets, by their folders."""
+    found = folder.numbers_in(set_folders, member)
+    return {set_folder: reached_length(numbers.__contains__) for set_folder, numbers in found.items()}
 
 
 def tag_lengths(tree: Tree, config_hash: str) -> dict[str, int]:
