@@ -173,11 +173,16 @@ def start_writing_back(descriptor: int) -> None:
 
 def sync_path(path: str) -> None:
     """Sync a file or folder that is there."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = open_to_sync(path)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_to_sync(path: str) -> int:
+    """Open a file or folder that is there; return its descriptor."""
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
 def chain(path: str) -> Iterator[tuple[str, str]]:

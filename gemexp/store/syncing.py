@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from threading import Thread
 
 AT_ONCE = 8
+_MOST_OPEN: Final = 128
 _IDLE_SECONDS: Final = 1.0
 
 
@@ -30,38 +31,50 @@ def sync_and_close(descriptors: list[int]) -> None:
         if len(descriptors) > 1:
             for descriptor in descriptors:  # all of them share the commit of the first
                 durable.start_writing_back(descriptor)
-        for error in _together([partial(os.fsync, descriptor) for descriptor in descriptors]):
-            if error is not None:
-                raise error
+        _sync(descriptors)
     finally:
         while descriptors:
-            os.close(descriptors.pop(0))
+            os.close(descriptors.pop())
 
 
 def sync_paths(paths: Sequence[str]) -> list[str]:
-    """Sync files and folders, all at once; return those that are not there.
+    """Sync files and folders, many at once; return those that are not there.
 
     Raises:
         OSError: One could not be synced.
     """
-    errors = _together([partial(durable.sync_path, path) for path in paths])
-    for error in errors:
-        if error is not None and not isinstance(error, FileNotFoundError):
-            raise error
-    return [path for path, error in zip(paths, errors, strict=True) if error is not None]
+    missing = []
+    for start in range(0, len(paths), _MOST_OPEN):
+        descriptors: list[int] = []
+        try:
+            for path in paths[start : start + _MOST_OPEN]:
+                try:
+                    descriptors.append(durable.open_to_sync(path))
+                except FileNotFoundError:
+                    missing.append(path)
+            _sync(descriptors)
+        finally:
+            while descriptors:
+                os.close(descriptors.pop())
+    return missing
 
 
-def _together(calls: Sequence[Callable[[], None]]) -> list[Exception | None]:
-    """Make calls that wait for the disk, some at once; return the error that each came to."""
-    if not calls:
-        return []
-    job = _Job(calls)
-    helpers = min(len(calls), AT_ONCE) - 1
+def _sync(descriptors: Sequence[int]) -> None:
+    """Sync open files and folders, some at once; raise the first error once all were tried.
+
+    Helpers get nothing but what waits for the disk: each further call would have them wait for the interpreter too.
+    """
+    if not descriptors:
+        return
+    job = _Job([partial(os.fsync, descriptor) for descriptor in descriptors])
+    helpers = min(len(descriptors), AT_ONCE) - 1
     if helpers > 0:
         _helpers.call(job, helpers)
     job.work()
     job.wait()
-    return job.errors
+    for error in job.errors:
+        if error is not None:
+            raise error
 
 
 class _Job:
