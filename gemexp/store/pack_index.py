@@ -15,6 +15,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, pairwise
+from mmap import mmap
 from operator import le
 from typing import NamedTuple
 from zlib import crc32
@@ -78,6 +79,7 @@ class PackIndex:
 
     def _read(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
+        self._content = view.obj
         head = view[:_HEADER_BYTES]
         if len(head) < _HEADER_BYTES or head[: len(_MAGIC)] != _MAGIC:
             raise ValueError("is not an index of this version")
@@ -167,7 +169,9 @@ class PackIndex:
         """Return the first and the last place of a table."""
         self._check_all(table)
         places = self._tables[table][1]
-        return (min(places), max(places)) if len(places) else (0, 0)
+        found = (min(places), max(places)) if len(places) else (0, 0)
+        self._release()
+        return found
 
     def paths(self) -> Iterator[tuple[str, int]]:
         """Yield how each entry's path begins, up to the first 16 digits of the hash in it, and its place; unsorted."""
@@ -210,6 +214,12 @@ class PackIndex:
             self._sound[section] = 1
         else:
             self._make_anew()
+        self._release()  # a lookup reads little of what was looked at
+
+    def _release(self) -> None:
+        """Give back the memory that holds the index, if it is a mapped file; what is read again is mapped again."""
+        if isinstance(self._content, mmap):
+            pack_format.release(self._content, 0, len(self._content))
 
     def _sum(self, section: int) -> int:
         keys, places = self._tables[section // _SECTIONS]

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from gemexp.digest import hash_bytes
-from gemexp.store import pack_format, packing
+from gemexp.store import pack, pack_format, pack_index, packing
 from gemexp.store.files import Folder
 
 PACKS, ENTRIES, DATA_BYTES = 8, 4000, 1500
@@ -51,3 +51,33 @@ def test_what_was_read_of_packs_is_given_back(packed, way):
     grown = json.loads(subprocess.run(program, stdout=subprocess.PIPE, check=True).stdout)
     assert size > 40e6
     assert grown < size / 2
+
+
+def resident(name):
+    """Return how many bytes of a mapped file are in this process's memory."""
+    found, is_it = 0, False
+    with open("/proc/self/smaps") as file:
+        for line in file:
+            if not line.split(" ")[0].endswith(":"):
+                is_it = line.rstrip().endswith(name)
+            elif line.startswith("Rss:") and is_it:
+                found += int(line.split()[1]) * 1024
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells what memory a process has")
+@pytest.mark.parametrize("way", ["lookups", "span"])
+def test_what_was_only_checked_of_an_index_is_given_back(tmp_path, way):
+    builder, count = pack_index.Builder(), 700_000
+    hashes = sorted(os.urandom(32) for _ in range(count))
+    builder.add_alike(pack_format.OBJECT_CODE, hashes, range(1, count + 1), count + 1)
+    (tmp_path / "some.gxi").write_bytes(builder.finish("ab" * 32, count + 1))
+    content = pack.mapped(str(tmp_path), "some.gxi")
+    index = pack_index.PackIndex(memoryview(content), "ab" * 32, None, lambda: b"")
+    if way == "span":
+        assert index.span(pack_index.OBJECTS) == (1, count)
+    else:
+        for number in range(0, count, count // 1000):
+            assert list(index.places(pack_index.OBJECTS, hashes[number].hex())) == [number + 1]
+    assert len(content) > 11_000_000
+    assert resident("some.gxi") < len(content) / 2  # the system maps some more around each byte that is read
