@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _MTIME_DOUBT_NS: Final = 2_000_000_000
 # Each place that is read may map up to 2 MiB around it, as large as the system keeps pieces of files in memory.
-_RELEASE_AFTER: Final = 32
+_RELEASE_AFTER: Final = 16
 _ENTRIES_A_PLACE: Final = 16
 _TAGS: Final = f"{layout.TAGS}/"
 _DAMAGED: Final = "is damaged, and what is not whole in it was passed over"
