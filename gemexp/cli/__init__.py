@@ -15,6 +15,9 @@ EXIT_ENGINE = 6
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 255
 
+# By it a shell asks for completions, see `gemexp.cli.completion`.
+COMPLETION_VARIABLE = "_GEMEXP_COMPLETE"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. Whatever goes wrong is told on standard error, in one line and a hint."""
@@ -48,7 +51,7 @@ def _finish(code: int, text: str = "") -> int:
         if not isinstance(error, BrokenPipeError):
             from gemexp.cli import commands
 
-            code = code or commands.output_failed(error)
+            code = code or commands.output_failed(error)  # else it was told already
         # Nothing is left to say to whoever closed the pipe; this keeps the interpreter from trying once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from importlib import import_module
 from types import ModuleType
 
 import click
 
 from gemexp.cli import (
+    COMPLETION_VARIABLE,
     EXIT_BAD_INPUT,
     EXIT_BUG,
     EXIT_CONFLICT,
@@ -20,6 +20,7 @@ from gemexp.cli import (
     EXIT_NOT_FOUND,
     EXIT_USAGE,
 )
+from gemexp.cli.loading import LazyGroup
 from gemexp.cli.session import Session
 from gemexp.errors import (
     AmbiguousPrefix,
@@ -43,9 +44,6 @@ _EXIT_CODES: tuple[tuple[type[GemexpError], int], ...] = (
     (GemexpError, EXIT_BAD_INPUT),
 )
 
-_COMPLETION_VARIABLE = "_GEMEXP_COMPLETE"
-
-# Where each command lives; its module is imported when the command is called.
 _COMMANDS = {
     "add": "add",
     "alias": "equivalence",
@@ -86,16 +84,8 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module = import_module(f"gemexp.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
-        return command
+class _Commands(LazyGroup):
+    modules = _COMMANDS
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -166,8 +156,8 @@ def _run(arguments: Sequence[str], told: list[warnings.WarningMessage]) -> int:
 
 def _invoke(arguments: Sequence[str], session: Session) -> object:
     # Not group.main: it would turn a closed pipe into an exit code that says "bad input".
-    if _COMPLETION_VARIABLE in os.environ:
-        group.main(list(arguments), prog_name="gemexp", complete_var=_COMPLETION_VARIABLE)
+    if COMPLETION_VARIABLE in os.environ:
+        group.main(list(arguments), prog_name="gemexp", complete_var=COMPLETION_VARIABLE)
     with group.make_context("gemexp", list(arguments), obj=session) as ctx:
         return group.invoke(ctx)
 

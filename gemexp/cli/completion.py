@@ -31,12 +31,13 @@ def completion_command(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
+    from gemexp.cli import COMPLETION_VARIABLE
     from gemexp.cli.commands import group
 
     completer = get_completion_class(shell)
     if completer is None:
         raise UsageError(f"no completion for '{shell}'")
-    click.echo(completer(group, {}, "gemexp", "_GEMEXP_COMPLETE").source())
+    click.echo(completer(group, {}, "gemexp", COMPLETION_VARIABLE).source())
 
 
 def complete_revision(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001

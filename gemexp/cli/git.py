@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
+from gemexp.cli.loading import LazyGroup
 from gemexp.cli.output import echo_json
 from gemexp.cli.session import Session, json_option, pass_session
 from gemexp.errors import InvalidInput
@@ -17,19 +17,12 @@ if TYPE_CHECKING:
     from gemexp.git import Repository
     from gemexp.store.staged import Report
 
-# Where each command lives; its module is imported when the command is called.
 _COMMANDS = {"check": "git", "setup": "git", "status": "git_status"}
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(f"gemexp.cli.{_COMMANDS[cmd_name]}"), f"git_{cmd_name}_command")
-        return command
+class _Commands(LazyGroup):
+    modules = _COMMANDS
+    prefix = "git_"
 
 
 @click.group(cls=_Commands)

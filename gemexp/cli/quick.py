@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 
+from gemexp.cli import COMPLETION_VARIABLE
 from gemexp.errors import DamageWarning, RivalWarning
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _CODES = {"red": 31, "green": 32, "yellow": 33}
 # What click heeds beside the arguments.
-_SETTINGS = ("_GEMEXP_COMPLETE", "NO_COLOR", "FORCE_COLOR")
+_SETTINGS = (COMPLETION_VARIABLE, "NO_COLOR", "FORCE_COLOR")
 
 
 def show(arguments: Sequence[str]) -> str | None:

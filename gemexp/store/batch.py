@@ -175,7 +175,7 @@ class Batch:
                     descriptors.append(descriptor)
                     staged[path] = temporary
                     durable.write_all(descriptor, data)
-                    if len(descriptors) == 128:
+                    if len(descriptors) == syncing.MOST_OPEN:
                         syncing.sync_and_close(descriptors)
             syncing.sync_and_close(descriptors)
         finally:

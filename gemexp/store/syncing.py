@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from threading import Thread
 
 AT_ONCE = 8
-_MOST_OPEN: Final = 128
+MOST_OPEN: Final = 128
 _IDLE_SECONDS: Final = 1.0
 
 
@@ -44,10 +44,10 @@ def sync_paths(paths: Sequence[str]) -> list[str]:
         OSError: One could not be synced.
     """
     missing = []
-    for start in range(0, len(paths), _MOST_OPEN):
+    for start in range(0, len(paths), MOST_OPEN):
         descriptors: list[int] = []
         try:
-            for path in paths[start : start + _MOST_OPEN]:
+            for path in paths[start : start + MOST_OPEN]:
                 try:
                     descriptors.append(durable.open_to_sync(path))
                 except FileNotFoundError:
